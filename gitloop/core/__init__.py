@@ -1,0 +1,1 @@
+"""The pure verbs: frames and records in, frames and records out."""

@@ -1,0 +1,1 @@
+"""Judges score an output of the application under test."""

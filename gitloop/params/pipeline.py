@@ -1,0 +1,368 @@
+"""params.yaml: everything that decides a result, pinned."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from gitloop.documents import parse
+from gitloop.params.datasets import SET_NAME
+from gitloop.params.strict import Strict, validate
+
+Rate = float
+
+
+class Capture(Strict):
+    """How files of other tools become traces and feedback.
+
+    Attributes:
+        columns: Our column → their column, for plain JSONL, CSV and Parquet.
+        route_attribute: Span attribute that holds the route, where no gitloop.route is set.
+        user_cohort_attribute: Span attribute that holds the cohort.
+        stores: Where each event goes as well: name → directory of Parquet files.
+    """
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    route_attribute: str = "gitloop.route"
+    user_cohort_attribute: str = "gitloop.user_cohort"
+    stores: dict[str, str] = Field(default_factory=lambda: {"training": "data/training"})
+
+
+class Failures(Strict):
+    """Which feedback makes a trace a failure.
+
+    Attributes:
+        signals: signal_type → weight in [0, 1]; a trace's weights add up over its events.
+        rating_below: A rating under this counts as thumbs_down.
+        score_below: A rubric_score under this counts as thumbs_down.
+        min_weight: Least total weight that makes a failure.
+    """
+
+    signals: dict[str, float] = Field(
+        default_factory=lambda: {
+            "thumbs_down": 1.0,
+            "escalate": 0.8,
+            "regenerate": 0.6,
+            "retry": 0.6,
+            "edit": 0.6,
+            "abandon": 0.4,
+        }
+    )
+    rating_below: float = 3.0
+    score_below: float = Field(default=0.5, ge=0, le=1)
+    min_weight: float = Field(default=0.5, gt=0)
+
+    @model_validator(mode="after")
+    def _weights_are_shares(self) -> Failures:
+        for signal, weight in self.signals.items():
+            if not 0 <= weight <= 1:
+                raise ValueError(f"the weight of {signal} lies in [0, 1]")
+        return self
+
+
+class Embedder(Strict):
+    """The embedder and its pins.
+
+    Attributes:
+        use: Plug-in name.
+        version: Must equal the plug-in's.
+        dimensions: Length of a vector.
+        parameters: Whatever else the plug-in takes.
+    """
+
+    use: str = "tfidf"
+    version: str = "1"
+    dimensions: int = Field(default=128, ge=2, le=8192)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Cluster(Strict):
+    """How failures are clustered.
+
+    Attributes:
+        text: Fields of the trace that are clustered, joined by a line break.
+        min_cluster_size: Fewest failures in a cluster; null follows the number of failures.
+        min_samples: HDBSCAN's density; null follows min_cluster_size.
+        smoothing_neighbours: Neighbours that each vector is averaged with; 0 is off.
+        smoothing_steps: How often.
+        pca_dimensions: Dimensions that HDBSCAN sees.
+        soft_assignment: Whether near noise joins a cluster, marked by its probability.
+        representatives: Cases per cluster that people label.
+    """
+
+    text: tuple[Literal["input", "context", "output", "comment"], ...] = ("input", "output")
+    min_cluster_size: int | None = Field(default=None, ge=2)
+    min_samples: int | None = Field(default=None, ge=1)
+    smoothing_neighbours: int = Field(default=15, ge=0)
+    smoothing_steps: int = Field(default=2, ge=0)
+    pca_dimensions: int = Field(default=32, ge=2)
+    soft_assignment: bool = False
+    representatives: int = Field(default=8, ge=1, le=50)
+
+
+class Labels(Strict):
+    """How people label.
+
+    Attributes:
+        guidance_version: Version of the guidance that annotators follow now.
+        n_annotators: Labels by different people that an item needs.
+        min_agreement: Least share of annotators behind a promoted row's verdict; a senior settles.
+    """
+
+    guidance_version: str = "1"
+    n_annotators: int = Field(default=2, ge=1, le=9)
+    min_agreement: Rate = Field(default=0.6, gt=0.5, le=1)
+
+
+class JudgePin(Strict):
+    """The judge of a rubric and its pins.
+
+    Attributes:
+        use: Judge kind: local, python, recorded, or a plug-in's name.
+        version: Must equal the plug-in's.
+        model: Model name, where the kind has one.
+        parameters: Sampling parameters, the callable, the table: whatever the kind takes.
+    """
+
+    use: str = "local"
+    version: str = "1"
+    model: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class RubricPin(Strict):
+    """A rubric in use.
+
+    Attributes:
+        version: Must equal the rubric file's.
+        judge: Who scores it.
+    """
+
+    version: str
+    judge: JudgePin = JudgePin()
+
+
+class Target(Strict):
+    """The application under test and its pins.
+
+    Attributes:
+        use: Target kind: python, command, recorded, or a plug-in's name.
+        version: Version of the application, as its owners name it.
+        callable: "module:function", for python. The module is found from the repository's root.
+        command: Argument list, for command. One JSON row on stdin, one JSON answer on stdout.
+        table: Parquet table of outputs, for recorded.
+        prompt: Prompt file.
+        parameters: Whatever else the kind takes.
+        timeout_s: Seconds for one row.
+        deterministic: Whether the same row always gets the same answer.
+    """
+
+    use: str = "python"
+    version: str = "1"
+    callable: str | None = None
+    command: tuple[str, ...] = ()
+    table: str | None = None
+    prompt: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    timeout_s: float = Field(default=60.0, gt=0)
+    deterministic: bool = True
+
+
+class Calls(Strict):
+    """The call store.
+
+    Attributes:
+        mode: record (call and append on a miss), replay (a miss is an error) or off.
+    """
+
+    mode: Literal["record", "replay", "off"] = "record"
+
+
+class Score(Strict):
+    """What is scored.
+
+    Attributes:
+        replicates: Outputs per row.
+        max_error_rate: Share of failed calls above which there is no verdict, [0, 1].
+    """
+
+    replicates: int = Field(default=1, ge=1, le=100)
+    max_error_rate: Rate = Field(default=0.02, ge=0, le=1)
+
+
+class Calibrate(Strict):
+    """How a judge's threshold is found.
+
+    Attributes:
+        objective: What the threshold maximises.
+        grid: "low:high:steps" (decimal-exact), or "observed" for every observed score.
+        comparison: Whether a score equal to the threshold passes.
+        folds: Cross-fitting folds, by group.
+        bootstraps: Resamples for the intervals.
+        min_labels: Fewest labelled items for a threshold.
+        cost_ratio: Cost of a missed failure in false alarms, for the objective "cost".
+        min_recall: Least recall, for the objective "precision_at_recall".
+    """
+
+    objective: Literal[
+        "f1", "accuracy", "balanced_accuracy", "mcc", "kappa", "cost", "precision_at_recall"
+    ] = "balanced_accuracy"
+    grid: str = Field(default="0.3:0.9:13", pattern=r"^(observed|[0-9.]+:[0-9.]+:[0-9]+)$")
+    comparison: Literal[">=", ">"] = ">="
+    folds: int = Field(default=5, ge=2, le=50)
+    bootstraps: int = Field(default=1000, ge=100, le=100_000)
+    min_labels: int = Field(default=20, ge=2)
+    cost_ratio: float = Field(default=1.0, gt=0)
+    min_recall: Rate = Field(default=0.9, gt=0, le=1)
+
+
+class Golden(Strict):
+    """The golden sets in use.
+
+    Attributes:
+        sets: Set → version that the gate must not move from, or null for the newest.
+        near_duplicate: Similarity of two inputs in [0, 1] from which a promotion names the pair.
+    """
+
+    sets: dict[str, str | None] = Field(default_factory=dict)
+    near_duplicate: float = Field(default=0.9, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_are_safe(self) -> Golden:
+        for name in self.sets:
+            if not re.fullmatch(SET_NAME, name):
+                raise ValueError(f"a set's name is lower case letters, digits and dashes: {name!r}")
+        return self
+
+
+class Assertion(Strict):
+    """A condition on a metric of the gate's run.
+
+    Attributes:
+        metric: pass_rate, avg_score, … (DESIGN.md §5).
+        rubric: The rubric it speaks of, or null for the whole run.
+        route: The route it speaks of, or null for all.
+        op: Comparison.
+        value: Right-hand side; for "between", the lower bound.
+        upper: Upper bound, for "between".
+        on_fail: What a broken assertion does.
+    """
+
+    metric: str
+    rubric: str | None = None
+    route: str | None = None
+    op: Literal[">=", "<=", "==", "!=", ">", "<", "between"] = ">="
+    value: float
+    upper: float | None = None
+    on_fail: Literal["fail", "warn"] = "fail"
+
+
+class Gate(Strict):
+    """The gate's policy.
+
+    Attributes:
+        alpha: Family-wise error of the rubric-level checks.
+        cell_alpha: False discovery rate of the route × cohort cells.
+        min_rows: Fewest rows for a floor, and fewest pairs for a delta.
+        floors: Rubric → least pass rate, in place of the rubric file's.
+        floor_on: Whether the floor is held against the rate or against its interval's lower bound.
+        slices: Columns whose values are checked apart.
+        require_calibration: Whether a rubric without a calibrated threshold is stale.
+        ratchet: What a must-pass row that fails now does.
+        window_days: Days of main-line commits that `gitloop baseline` pins.
+        assertions: Further conditions.
+    """
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    cell_alpha: float = Field(default=0.1, gt=0, lt=1)
+    min_rows: int = Field(default=10, ge=2)
+    floors: dict[str, float] = Field(default_factory=dict)
+    floor_on: Literal["rate", "lower_bound"] = "rate"
+    slices: tuple[Literal["route", "user_cohort", "cluster_id"], ...] = ("route", "user_cohort")
+    require_calibration: bool = True
+    ratchet: Literal["fail", "warn", "off"] = "warn"
+    window_days: int = Field(default=7, ge=1)
+    assertions: tuple[Assertion, ...] = ()
+
+
+class Optimize(Strict):
+    """The optimizer and its budget.
+
+    Attributes:
+        optimizer: Plug-in name.
+        max_evaluations: Rows scored at most, all splits together.
+        min_delta: Least gain in pass rate worth a proposal.
+        alpha: Level of the one look at the holdout.
+        min_rows: Fewest golden rows for prompt optimisation.
+        max_length_ratio: Longest finalist, in lengths of the incumbent.
+    """
+
+    optimizer: str = "random"
+    max_evaluations: int = Field(default=2000, ge=1)
+    min_delta: float = Field(default=0.02, ge=0, le=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    min_rows: int = Field(default=40, ge=4)
+    max_length_ratio: float = Field(default=2.0, ge=1)
+
+
+class Pairs(Strict):
+    """How preference pairs are made.
+
+    Attributes:
+        sources: Where preferences come from.
+        min_margin: Least difference of score, above the rubric's noise floor.
+        holdout_rate: Share of groups held out, for life.
+    """
+
+    sources: tuple[Literal["thumbs", "scores", "clusters", "votes"], ...] = ("thumbs", "clusters")
+    min_margin: float = Field(default=0.1, ge=0, le=1)
+    holdout_rate: Rate = Field(default=0.1, ge=0, lt=1)
+
+
+class Params(Strict):
+    """params.yaml, whole.
+
+    Attributes:
+        seed: Seed of everything that draws.
+        capture: Reading other tools' files.
+        failures: Which traces are failures.
+        embedder: Text → vector.
+        cluster: Failures → clusters.
+        labels: How people label.
+        rubrics: Rubric → its version and judge.
+        target: The application under test.
+        calls: The call store.
+        calibrate: Thresholds.
+        golden: The golden sets.
+        score: Outputs × rubrics.
+        gate: The gate's policy.
+        optimize: The optimizer.
+        pairs: Preference pairs.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    capture: Capture = Capture()
+    failures: Failures = Failures()
+    embedder: Embedder = Embedder()
+    cluster: Cluster = Cluster()
+    labels: Labels = Labels()
+    rubrics: dict[str, RubricPin] = Field(default_factory=dict)
+    target: Target = Target()
+    calls: Calls = Calls()
+    calibrate: Calibrate = Calibrate()
+    golden: Golden = Golden()
+    score: Score = Score()
+    gate: Gate = Gate()
+    optimize: Optimize = Optimize()
+    pairs: Pairs = Pairs()
+
+
+def parse_params(text: str, *, source: str = "params.yaml") -> Params:
+    """The parameters in `text`.
+
+    Raises:
+        ConfigError: Every fault of the file, each with its line and the nearest known key.
+    """
+    return validate(parse(text, source=source), Params)

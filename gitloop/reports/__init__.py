@@ -1,0 +1,1 @@
+"""Reports render records for people and machines."""

@@ -1,0 +1,1 @@
+"""The generated support-assistant scenario that the demo and the tests walk through."""

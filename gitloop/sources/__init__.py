@@ -1,0 +1,1 @@
+"""Sources read traces and feedback from files of other tools."""

@@ -1,0 +1,1 @@
+"""The statistics that the verbs share: arrays in, frozen records out."""

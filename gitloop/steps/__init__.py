@@ -1,0 +1,1 @@
+"""One step per verb: load, core, save, report."""

@@ -1,0 +1,1 @@
+"""Where things are kept: files, Parquet, Git, DVC, golden sets, the call store."""

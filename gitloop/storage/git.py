@@ -1,0 +1,214 @@
+"""The Git repository: small named questions, and commits that touch nobody's work tree.
+
+GitPython finds the repository and runs git; paths are NUL-separated; nothing is ever checked out.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+from git import Repo
+from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
+from gitdb import IStream
+from gitdb.exc import BadName
+
+from gitloop.errors import ToolError, WorkspaceError
+
+_NO_COMMIT = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit, as far as gitloop shows it.
+
+    Attributes:
+        sha: Full hexadecimal id.
+        subject: First line of the message.
+        author: Name of the author.
+        committed_at: When, UTC.
+    """
+
+    sha: str
+    subject: str
+    author: str
+    committed_at: datetime
+
+
+class GitRepository:
+    """A Git repository with a work tree.
+
+    Args:
+        start: A directory in the work tree.
+
+    Raises:
+        WorkspaceError: There is no repository there, or a bare one.
+    """
+
+    def __init__(self, start: Path) -> None:
+        try:
+            self._repo = Repo(start, search_parent_directories=True)
+        except (InvalidGitRepositoryError, NoSuchPathError) as error:
+            raise WorkspaceError(
+                f"{start} is not in a Git repository", hint="run: git init"
+            ) from error
+        if self._repo.bare:
+            raise WorkspaceError(
+                f"{start} is a bare repository, which has no work tree",
+                hint="clone it and run the command in the clone",
+            )
+        self.root = Path(str(self._repo.working_tree_dir))
+        self.git_dir = Path(self._repo.git_dir)
+        self.common_dir = Path(self._repo.common_dir)
+
+    def run(self, *args: str, env: dict[str, str] | None = None, stdin: bytes = b"") -> bytes:
+        """What `git args` writes to stdout, untouched.
+
+        Raises:
+            ToolError: git failed; its own words are in the message.
+        """
+        with tempfile.TemporaryFile() as source:
+            source.write(stdin)
+            source.seek(0)
+            try:
+                out = self._repo.git.execute(
+                    ["git", *args],
+                    istream=source,
+                    env={"LC_ALL": "C", **(env or {})},
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                )
+            except GitCommandError as error:
+                words = str(error.stderr).strip().removeprefix("stderr: ").strip("' \n")
+                raise ToolError(f"git {args[0]} failed: {words or 'no message'}") from error
+        return out if isinstance(out, bytes) else str(out).encode()
+
+    def text(self, *args: str) -> str:
+        """What `git args` prints, without its last line break."""
+        return self.run(*args).decode(errors="replace").removesuffix("\n")
+
+    def resolve(self, revision: str) -> str:
+        """The commit that the revision names, as a full id.
+
+        Raises:
+            ToolError: There is no such commit.
+        """
+        try:
+            return str(self._repo.commit(revision).hexsha)
+        except (BadName, ValueError, IndexError, GitCommandError) as error:
+            raise ToolError(
+                f"{revision} is not a commit of this repository",
+                hint="run: git log --oneline --all",
+            ) from error
+
+    def head(self) -> str | None:
+        """The commit that is checked out, or None before the first one."""
+        return str(self._repo.head.commit.hexsha) if self._repo.head.is_valid() else None
+
+    def branch(self) -> str | None:
+        """The branch that is checked out, or None on a detached HEAD."""
+        return None if self._repo.head.is_detached else str(self._repo.active_branch.name)
+
+    def branch_head(self, branch: str) -> str | None:
+        """The commit at a branch's tip, or None when there is no such branch."""
+        found = self.text("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
+        return found or None
+
+    def changes(self) -> list[str]:
+        """Paths that differ from HEAD or are untracked and not ignored, sorted."""
+        entries = self.run("status", "--porcelain=v1", "-z", "--untracked-files=all").split(b"\0")
+        return sorted(os.fsdecode(entry[3:]) for entry in entries if len(entry) > 3)
+
+    def files(self, revision: str, prefix: str = "") -> dict[str, str]:
+        """Path → blob id of every file under `prefix` in the revision's tree."""
+        scope = ["--", prefix] if prefix else []
+        entries = self.run("ls-tree", "-r", "-z", "--full-tree", revision, *scope).split(b"\0")
+        found = {}
+        for entry in filter(None, entries):
+            meta, path = entry.split(b"\t", 1)
+            _, kind, blob = meta.decode().split()
+            if kind == "blob":
+                found[os.fsdecode(path)] = blob
+        return found
+
+    def blobs(self, ids: list[str]) -> list[bytes]:
+        """The contents of the blobs, in order, read through one git process."""
+        return [self._repo.git.get_object_data(blob)[3] for blob in ids]
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether every commit of `older` is part of `newer`."""
+        return bool(self._repo.is_ancestor(self._repo.commit(older), self._repo.commit(newer)))
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The newest commit that both revisions contain, or None for unrelated histories."""
+        found = self._repo.merge_base(one, other)
+        return str(found[0].hexsha) if found else None
+
+    def log(self, revision: str, *paths: str, options: tuple[str, ...] = ()) -> list[Commit]:
+        """The commits of the revision that touch the paths, newest first."""
+        scope = ["--", *paths] if paths else []
+        form = "--format=%H%x00%s%x00%an%x00%cI"
+        lines = self.text("log", form, *options, revision, *scope).splitlines()
+        return [_commit(line) for line in lines if line]
+
+    def commit_on_branch(
+        self,
+        branch: str,
+        files: dict[str, bytes | None],
+        message: str,
+        *,
+        parent: str,
+        at: datetime,
+    ) -> str:
+        """Commit files on top of `parent` as the new tip of `branch`.
+
+        Neither the index, nor the work tree, nor HEAD is touched. Killed at any point, the
+        repository is as before but for unreachable objects: the last act moves the branch.
+
+        Args:
+            branch: Name of a branch that does not exist, or whose tip is `parent`.
+            files: Path → new content, or None to delete.
+            message: Commit message.
+            parent: Commit to build on.
+            at: Author and committer time.
+
+        Returns:
+            The new commit's id.
+
+        Raises:
+            ToolError: The branch moved meanwhile, or git failed.
+        """
+        stamp = f"{int(at.timestamp())} +0000"
+        times = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+        lines = []
+        for path, content in sorted(files.items()):
+            if content is None:
+                lines.append(f"0 {_NO_COMMIT}\t{path}\0")
+            else:
+                blob = self._repo.odb.store(IStream("blob", len(content), BytesIO(content)))
+                lines.append(f"100644 {blob.hexsha.decode()}\t{path}\0")
+        with tempfile.TemporaryDirectory(dir=self.git_dir, prefix="gitloop-") as scratch:
+            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            self.run("read-tree", parent, env=index)
+            self.run("update-index", "-z", "--index-info", env=index, stdin="".join(lines).encode())
+            tree = self.run("write-tree", env=index).decode().strip()
+        words = message.encode()
+        commit = (
+            self.run("commit-tree", tree, "-p", parent, env=times, stdin=words).decode().strip()
+        )
+        before = self.branch_head(branch)
+        if before not in (None, parent):
+            raise ToolError(
+                f"branch {branch} moved meanwhile", hint="run the command again, or use --onto"
+            )
+        self.run("update-ref", f"refs/heads/{branch}", commit, before or _NO_COMMIT)
+        return commit
+
+
+def _commit(line: str) -> Commit:
+    sha, subject, author, at = line.split("\0")
+    return Commit(sha, subject, author, datetime.fromisoformat(at))

@@ -1,0 +1,1 @@
+"""Targets turn a row into an output: the application under test."""

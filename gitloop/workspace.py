@@ -1,0 +1,103 @@
+"""An opened checkout: its root, parameters, Git, DVC and tables. It has no verbs."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from gitloop.errors import ConfigError, DataError, WorkspaceError
+from gitloop.params import Params, Prompt, Rubric, parse_params, parse_prompt, parse_rubric
+from gitloop.schema import Table
+from gitloop.storage import parquet
+from gitloop.storage.dvc import Dvc
+from gitloop.storage.files import read_text
+from gitloop.storage.git import GitRepository
+from gitloop.storage.golden import GoldenSet
+from gitloop.storage.trees import CommitTree, Tree, WorkTree
+
+
+class Workspace:
+    """A gitloop repository's checkout.
+
+    Args:
+        start: A directory in it.
+
+    Raises:
+        WorkspaceError: Not in a Git repository, a bare one, or `gitloop init` was not run.
+    """
+
+    def __init__(self, start: Path) -> None:
+        self.git = GitRepository(start)
+        self.root = self.git.root
+        self.dvc = Dvc(self.root, self.git.common_dir)
+        if not (self.root / "params.yaml").is_file():
+            raise WorkspaceError("this repository has no params.yaml", hint="run: gitloop init")
+
+    @cached_property
+    def params(self) -> Params:
+        """params.yaml, checked."""
+        return parse_params(read_text(self.root / "params.yaml"))
+
+    def rubric(self, name: str) -> Rubric:
+        """The rubric that params.yaml pins.
+
+        Raises:
+            ConfigError: No such file, a fault in it, or its version is not the pinned one.
+        """
+        source = f"rubrics/{name}.yaml"
+        if not (self.root / source).is_file():
+            raise ConfigError(
+                f"{source} does not exist", hint="create it, or unpin it in params.yaml"
+            )
+        rubric = parse_rubric(read_text(self.root / source), source=source)
+        pin = self.params.rubrics.get(name)
+        if rubric.name != name:
+            raise ConfigError(
+                f"{source} is named {rubric.name}", hint=f"edit {source}: name: {name}"
+            )
+        if pin is not None and pin.version != rubric.version:
+            raise ConfigError(
+                f"{source} is version {rubric.version}, but params.yaml pins {pin.version}",
+                hint=f"edit params.yaml: rubrics.{name}.version",
+            )
+        return rubric
+
+    def prompt(self) -> Prompt | None:
+        """The target's prompt, or None where the target has none."""
+        source = self.params.target.prompt
+        if source is None:
+            return None
+        if not (self.root / source).is_file():
+            raise ConfigError(f"{source} does not exist", hint="edit params.yaml: target.prompt")
+        return parse_prompt(read_text(self.root / source), source=source)
+
+    def golden(self, name: str, revision: str | None = None) -> GoldenSet:
+        """A golden set in the work tree, or as a commit holds it."""
+        tree: Tree = WorkTree(self.root) if revision is None else CommitTree(self.git, revision)
+        return GoldenSet(tree, self.dvc, self.root, name)
+
+    def read(self, path: str, table: Table) -> pl.DataFrame:
+        """The table in a file of the work tree; `path` is relative to the root."""
+        return parquet.read(self.root / path, table, source=path)
+
+    def write(self, path: str, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+        """Check, sort and write a table, whole or not at all; returns the rows as written."""
+        return parquet.write(self.root / path, table, rows)
+
+    def now(self) -> datetime:
+        """The time, UTC, to the second; `SOURCE_DATE_EPOCH` fixes it for reproducible runs.
+
+        Raises:
+            DataError: `SOURCE_DATE_EPOCH` is not a number of seconds.
+        """
+        fixed = os.environ.get("SOURCE_DATE_EPOCH")
+        if fixed is None:
+            return datetime.now(UTC).replace(microsecond=0)
+        try:
+            return datetime.fromtimestamp(int(fixed), UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            raise DataError(f"SOURCE_DATE_EPOCH is {fixed!r}, not seconds since 1970") from error
