@@ -11,6 +11,7 @@
     ├── ApiError                 6    a judge, a target or a remote refused
     ├── CallTimeoutError         7    a judge or a target was too slow
     └── ToolError                1    git or dvc failed for a reason of their own
+        └── BranchMovedError     1    somebody else moved the branch meanwhile
 
 A failed gate is no exception: it is a value, `records.GateReport`, and ends in exit code 2 or 3.
 """
@@ -131,3 +132,7 @@ class CallTimeoutError(GitloopError):
 
 class ToolError(GitloopError):
     """Git or DVC failed for a reason of their own."""
+
+
+class BranchMovedError(ToolError):
+    """Somebody else moved the branch between our look at it and our commit."""

@@ -6,7 +6,8 @@ are registered the same way. It states `id` and `version`, which go into every r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -15,7 +16,17 @@ import polars as pl
 
 from gitloop.params import JudgePin, Prompt, Rubric
 from gitloop.params import Target as TargetPin
-from gitloop.records import Answer, Case, Judgement
+from gitloop.records import (
+    Answer,
+    Ask,
+    Candidate,
+    Case,
+    Failure,
+    Judgement,
+    Question,
+    RowScore,
+    Space,
+)
 
 Progress = Callable[[str, int, int], None]
 """progress(what, done, total): tells how far a step has come. Never fails, never uses stdout."""
@@ -30,7 +41,8 @@ class Judge(Protocol):
 
     Constructed as `plugin(rubric, pin, root)`; raises `ConfigError` where the rubric's form or the
     pin does not fit. Scores lie in [0, 1], higher is better. A case it cannot take is a `Judgement`
-    with a status other than "ok", never a low score.
+    with a status other than "ok", never a low score. A judge whose calls run side by side may have
+    a method `stream(requests)` that yields each answer with its place, as they come.
     """
 
     id: ClassVar[str]
@@ -72,19 +84,26 @@ class Target(Protocol):
 
 
 class Source(Protocol):
-    """Reads traces and feedback from a file of another tool."""
+    """Reads traces and feedback from a file of another tool.
+
+    `columns` maps our column → theirs (a column's name, or a span attribute's), or our column →
+    "=constant" for rows that have no value of their own. All batches are read before anything is
+    written; the last act of an iterator is to raise `TableError` with every fault of the file.
+    """
 
     id: ClassVar[str]
     version: ClassVar[str]
+    reads_attributes: ClassVar[bool]
+    """Whether it reads spans, whose attributes params.yaml may name, rather than plain columns."""
 
     def accepts(self, path: Path, head: bytes) -> bool:
         """Whether the file looks like this format, judged by its name and first 64 KiB."""
 
     def traces(self, path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-        """Batches that fit `tables.TRACES`; `columns` maps our name → theirs."""
+        """Batches that fit `tables.TRACES`; none where the file holds no trace."""
 
     def feedback(self, path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-        """Batches that fit `tables.FEEDBACK`."""
+        """Batches that fit `tables.FEEDBACK`; none where the file holds no event."""
 
 
 class Embedder(Protocol):
@@ -93,21 +112,66 @@ class Embedder(Protocol):
     id: ClassVar[str]
     version: ClassVar[str]
 
-    def __init__(self, dimensions: int, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, dimensions: int, **parameters: Any) -> None:  # noqa: ANN401
         """Get ready to embed into this many dimensions."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Float32 (n_texts, ≤ dimensions), rows of unit length; the same texts, the same bytes."""
 
 
-class Optimizer(Protocol):
-    """Proposes prompts: a generator over one shared evaluator.
+Wish = Ask | Question | Failure
+"""What an optimizer yields: a candidate to score, a question to its teacher, or a failure."""
 
-    Constructed as `plugin(parameters)`; see `core/optimize.py` for what it is given.
+Reply = Sequence[RowScore] | str | None
+"""What it is sent: one score per row asked for, the teacher's words or None where it failed."""
+
+Search = Generator[Wish, Reply, None]
+"""An optimizer at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an optimizer is given: never a model, a file, a clock, or a row of the holdout.
+
+    Attributes:
+        prompt: The prompt file as it is.
+        incumbent: The same as a candidate.
+        space: What the prompt declares as open to choice.
+        seed: Where all chance comes from.
+        budget: Rows that may be scored.
+        train: The training rows, which may be read and shown.
+        val_ids: The ids of the validation rows, which may be scored and never read.
+        has_teacher: Whether questions get an answer.
+    """
+
+    prompt: Prompt
+    incumbent: Candidate
+    space: Space
+    seed: int
+    budget: int
+    train: tuple[Case, ...] = ()
+    val_ids: tuple[str, ...] = ()
+    has_teacher: bool = False
+
+
+class Optimizer(Protocol):
+    """Searches for a better prompt: a generator over one shared evaluator and one teacher.
+
+    It yields wishes and is sent the replies. All its chance comes from the task's seed, so the same
+    replies lead to the same wishes. The budget is kept by who drives it: the generator is closed
+    when the budget is spent.
     """
 
     id: ClassVar[str]
     version: ClassVar[str]
+    needs_teacher: ClassVar[bool]
+    """Whether it cannot work without a teacher."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        """Get ready; raises `ConfigError` for parameters that do not fit."""
+
+    def search(self, task: Task) -> Search:
+        """Ask about candidates, the most promising first."""
 
 
 class Renderer(Protocol):

@@ -8,29 +8,14 @@ from __future__ import annotations
 
 import polars as pl
 
+from gitloop import signals
 from gitloop.schema import Column, Table
 
 TIME = pl.Datetime("us", "UTC")
 TEXTS = pl.List(pl.String)
 
-SIGNAL_TYPES = {
-    "thumbs_up": "explicit",
-    "thumbs_down": "explicit",
-    "rating": "explicit",
-    "comment": "explicit",
-    "rubric_score": "explicit",
-    "relabel": "explicit",
-    "retry": "implicit",
-    "regenerate": "implicit",
-    "abandon": "implicit",
-    "copy": "implicit",
-    "edit": "implicit",
-    "escalate": "implicit",
-    "outcome": "implicit",
-}
-"""signal_type → signal_class."""
-
-SCORE_SOURCES = ("human", "api", "auto_grader")
+SIGNAL_TYPES = signals.SIGNAL_TYPES
+SCORE_SOURCES = signals.SCORE_SOURCES
 SPLITS = ("train", "val", "holdout")
 STATUSES = ("ok", "error", "timeout", "refused", "unparsed", "missing")
 
@@ -130,6 +115,19 @@ DEBUG_ONLY = Table(
     ),
 )
 
+_DIGEST = Column("content_sha256", pl.String, "digest of the row's content")
+
+TRACE_CONFLICTS = Table(
+    "trace_conflicts", 1, ("trace_id", "content_sha256"), (*TRACES.columns, _DIGEST)
+)
+
+FEEDBACK_CONFLICTS = Table(
+    "feedback_conflicts", 1, ("feedback_id", "content_sha256"), (*FEEDBACK.columns, _DIGEST)
+)
+
+CONFLICTS = {"traces": TRACE_CONFLICTS, "feedback": FEEDBACK_CONFLICTS}
+"""Table → the table of the rows that contradict one of its rows under the same key."""
+
 CLUSTERS = Table(
     "clusters",
     1,
@@ -181,6 +179,7 @@ LABELS = Table(
         Column("role", pl.String, "what their word weighs", values=("annotator", "senior")),
         Column("guidance_version", pl.String, "the guidance they followed"),
         Column("cluster_id", pl.String, "the cluster it was shown for", nullable=True),
+        Column("rubric_version", pl.String, "the rubric's version then", nullable=True),
         Column("created_at", TIME, "when, UTC"),
     ),
 )
@@ -273,13 +272,29 @@ GOLDEN = Table(
     ),
 )
 
+VOTES = Table(
+    "votes",
+    1,
+    ("pair_id", "annotator"),
+    (
+        Column("pair_id", pl.String, "identifies the pair"),
+        Column("trace_id_a", pl.String, "the one answer"),
+        Column("trace_id_b", pl.String, "the other answer to the same prompt"),
+        Column("winner", pl.String, "which is better", values=("a", "b", "tie")),
+        Column("annotator", pl.String, "who says so"),
+        Column("created_at", TIME, "when, UTC", nullable=True),
+    ),
+)
+
+PAIR_SOURCES = ("thumbs", "scores", "clusters", "votes")
+
 PAIRS = Table(
     "pairs",
     1,
     ("pair_id",),
     (
         Column("pair_id", pl.String, "digest of prompt, chosen and rejected"),
-        Column("source", pl.String, "how the preference is known"),
+        Column("source", pl.String, "how the preference is known", values=PAIR_SOURCES),
         Column("prompt", pl.String, "what was asked, with its context"),
         Column("chosen", pl.String, "the preferred answer"),
         Column("rejected", pl.String, "the other answer"),
@@ -296,6 +311,6 @@ PAIRS = Table(
 )
 
 ALL = (
-    TRACES, FEEDBACK, JOINED, DEBUG_ONLY, CLUSTERS, MEMBERS,
-    LABELS, SCORES, OUTPUTS, CALLS, GOLDEN, PAIRS,
+    TRACES, FEEDBACK, TRACE_CONFLICTS, FEEDBACK_CONFLICTS, JOINED, DEBUG_ONLY, CLUSTERS, MEMBERS,
+    LABELS, SCORES, OUTPUTS, CALLS, GOLDEN, VOTES, PAIRS,
 )  # fmt: skip

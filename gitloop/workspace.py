@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,14 +11,26 @@ from pathlib import Path
 import polars as pl
 
 from gitloop.errors import ConfigError, DataError, WorkspaceError
-from gitloop.params import Params, Prompt, Rubric, parse_params, parse_prompt, parse_rubric
+from gitloop.params import (
+    Params,
+    Pipeline,
+    Prompt,
+    Rubric,
+    parse_params,
+    parse_pipeline,
+    parse_prompt,
+    parse_rubric,
+)
 from gitloop.schema import Table
 from gitloop.storage import parquet
 from gitloop.storage.dvc import Dvc
 from gitloop.storage.files import read_text
 from gitloop.storage.git import GitRepository
 from gitloop.storage.golden import GoldenSet
+from gitloop.storage.strays import sweep
 from gitloop.storage.trees import CommitTree, Tree, WorkTree
+
+_log = logging.getLogger("gitloop")
 
 
 class Workspace:
@@ -41,6 +54,12 @@ class Workspace:
     def params(self) -> Params:
         """params.yaml, checked."""
         return parse_params(read_text(self.root / "params.yaml"))
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """dvc.yaml, checked; an absent one has no stages."""
+        path = self.root / "dvc.yaml"
+        return parse_pipeline(read_text(path)) if path.is_file() else Pipeline()
 
     def rubric(self, name: str) -> Rubric:
         """The rubric that params.yaml pins.
@@ -76,7 +95,13 @@ class Workspace:
         return parse_prompt(read_text(self.root / source), source=source)
 
     def golden(self, name: str, revision: str | None = None) -> GoldenSet:
-        """A golden set in the work tree, or as a commit holds it."""
+        """A golden set in the work tree, or as a commit holds it.
+
+        A part of another branch that a switch left in data/ is moved away first, with a word.
+        """
+        if revision is None:
+            for path in sweep(self.root, self.dvc, only=name, brings=False).moved:
+                _log.warning("gitloop: moved %s away: no pointer names it", path)
         tree: Tree = WorkTree(self.root) if revision is None else CommitTree(self.git, revision)
         return GoldenSet(tree, self.dvc, self.root, name)
 

@@ -1,30 +1,30 @@
 """What a person may write down: params.yaml, rubrics, prompts and golden sets, checked strictly."""
 
 from gitloop.params.datasets import DatasetSpec, parse_dataset
+from gitloop.params.pins import JudgePin, RubricPin, Target
 from gitloop.params.pipeline import (
     Calibrate,
     Calls,
+    Capture,
     Cluster,
     Embedder,
     Failures,
-    Gate,
     Golden,
-    JudgePin,
     Labels,
-    Optimize,
-    Pairs,
     Params,
-    RubricPin,
     Score,
-    Target,
     parse_params,
 )
+from gitloop.params.policies import Assertion, Gate, Optimize, Pairs
 from gitloop.params.prompts import Prompt, parse_prompt
 from gitloop.params.rubrics import Rubric, parse_rubric
+from gitloop.params.stages import Pipeline, parse_pipeline
 
 __all__ = [
+    "Assertion",
     "Calibrate",
     "Calls",
+    "Capture",
     "Cluster",
     "DatasetSpec",
     "Embedder",
@@ -36,6 +36,7 @@ __all__ = [
     "Optimize",
     "Pairs",
     "Params",
+    "Pipeline",
     "Prompt",
     "Rubric",
     "RubricPin",
@@ -43,6 +44,7 @@ __all__ = [
     "Target",
     "parse_dataset",
     "parse_params",
+    "parse_pipeline",
     "parse_prompt",
     "parse_rubric",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gitloop.documents import parse
 from gitloop.params.strict import Strict, validate
@@ -34,6 +34,12 @@ class DatasetSpec(Strict):
     val_rate: float = Field(default=0.3, ge=0, le=1)
     holdout_rate: float = Field(default=0.3, ge=0, le=1)
     personal_data: Literal["mask", "block"] = "mask"
+
+    @model_validator(mode="after")
+    def _rates_leave_room(self) -> DatasetSpec:
+        if self.val_rate + self.holdout_rate > 1:
+            raise ValueError("val_rate and holdout_rate together are at most 1")
+        return self
 
 
 def parse_dataset(text: str, *, source: str) -> DatasetSpec:

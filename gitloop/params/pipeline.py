@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gitloop.documents import parse
 from gitloop.params.datasets import SET_NAME
+from gitloop.params.pins import RubricPin, Target
+from gitloop.params.policies import Gate, Optimize, Pairs
 from gitloop.params.strict import Strict, validate
 
 Rate = float
@@ -18,7 +20,7 @@ class Capture(Strict):
     """How files of other tools become traces and feedback.
 
     Attributes:
-        columns: Our column → their column, for plain JSONL, CSV and Parquet.
+        columns: Our column → theirs (or a span attribute); "=text" is a constant for gaps.
         route_attribute: Span attribute that holds the route, where no gitloop.route is set.
         user_cohort_attribute: Span attribute that holds the cohort.
         stores: Where each event goes as well: name → directory of Parquet files.
@@ -116,60 +118,6 @@ class Labels(Strict):
     min_agreement: Rate = Field(default=0.6, gt=0.5, le=1)
 
 
-class JudgePin(Strict):
-    """The judge of a rubric and its pins.
-
-    Attributes:
-        use: Judge kind: local, python, recorded, or a plug-in's name.
-        version: Must equal the plug-in's.
-        model: Model name, where the kind has one.
-        parameters: Sampling parameters, the callable, the table: whatever the kind takes.
-    """
-
-    use: str = "local"
-    version: str = "1"
-    model: str | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class RubricPin(Strict):
-    """A rubric in use.
-
-    Attributes:
-        version: Must equal the rubric file's.
-        judge: Who scores it.
-    """
-
-    version: str
-    judge: JudgePin = JudgePin()
-
-
-class Target(Strict):
-    """The application under test and its pins.
-
-    Attributes:
-        use: Target kind: python, command, recorded, or a plug-in's name.
-        version: Version of the application, as its owners name it.
-        callable: "module:function", for python. The module is found from the repository's root.
-        command: Argument list, for command. One JSON row on stdin, one JSON answer on stdout.
-        table: Parquet table of outputs, for recorded.
-        prompt: Prompt file.
-        parameters: Whatever else the kind takes.
-        timeout_s: Seconds for one row.
-        deterministic: Whether the same row always gets the same answer.
-    """
-
-    use: str = "python"
-    version: str = "1"
-    callable: str | None = None
-    command: tuple[str, ...] = ()
-    table: str | None = None
-    prompt: str | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    timeout_s: float = Field(default=60.0, gt=0)
-    deterministic: bool = True
-
-
 class Calls(Strict):
     """The call store.
 
@@ -197,25 +145,43 @@ class Calibrate(Strict):
 
     Attributes:
         objective: What the threshold maximises.
-        grid: "low:high:steps" (decimal-exact), or "observed" for every observed score.
+        grid: "low:high:steps" (decimal-exact), or "observed" for every way to split the scores.
         comparison: Whether a score equal to the threshold passes.
         folds: Cross-fitting folds, by group.
         bootstraps: Resamples for the intervals.
         min_labels: Fewest labelled items for a threshold.
         cost_ratio: Cost of a missed failure in false alarms, for the objective "cost".
         min_recall: Least recall, for the objective "precision_at_recall".
+        by_route: Whether each route gets a threshold of its own as well.
+        holdout_rate: Share of groups whose labels nothing learns from, for life; they check it.
+        max_judge_error: Share of wrong verdicts that the judge may promise where it decides at
+            all; near the line it then abstains. Null: it always decides.
     """
 
     objective: Literal[
         "f1", "accuracy", "balanced_accuracy", "mcc", "kappa", "cost", "precision_at_recall"
     ] = "balanced_accuracy"
-    grid: str = Field(default="0.3:0.9:13", pattern=r"^(observed|[0-9.]+:[0-9.]+:[0-9]+)$")
+    grid: str = Field(
+        default="0.3:0.9:13", pattern=r"^(observed|[0-9]?\.?[0-9]+:[0-9]?\.?[0-9]+:[0-9]{1,5})$"
+    )
     comparison: Literal[">=", ">"] = ">="
     folds: int = Field(default=5, ge=2, le=50)
     bootstraps: int = Field(default=1000, ge=100, le=100_000)
     min_labels: int = Field(default=20, ge=2)
     cost_ratio: float = Field(default=1.0, gt=0)
     min_recall: Rate = Field(default=0.9, gt=0, le=1)
+    by_route: bool = False
+    holdout_rate: Rate = Field(default=0.0, ge=0, lt=1)
+    max_judge_error: Rate | None = Field(default=None, gt=0, lt=0.5)
+
+    @field_validator("grid")
+    @classmethod
+    def _grid_rises(cls, grid: str) -> str:
+        if grid != "observed":
+            low, high, steps = grid.split(":")
+            if not 0 <= float(low) < float(high) <= 1 or int(steps) < 2:
+                raise ValueError("a grid rises from low to high within [0, 1], in 2 steps or more")
+        return grid
 
 
 class Golden(Strict):
@@ -235,90 +201,6 @@ class Golden(Strict):
             if not re.fullmatch(SET_NAME, name):
                 raise ValueError(f"a set's name is lower case letters, digits and dashes: {name!r}")
         return self
-
-
-class Assertion(Strict):
-    """A condition on a metric of the gate's run.
-
-    Attributes:
-        metric: pass_rate, avg_score, … (DESIGN.md §5).
-        rubric: The rubric it speaks of, or null for the whole run.
-        route: The route it speaks of, or null for all.
-        op: Comparison.
-        value: Right-hand side; for "between", the lower bound.
-        upper: Upper bound, for "between".
-        on_fail: What a broken assertion does.
-    """
-
-    metric: str
-    rubric: str | None = None
-    route: str | None = None
-    op: Literal[">=", "<=", "==", "!=", ">", "<", "between"] = ">="
-    value: float
-    upper: float | None = None
-    on_fail: Literal["fail", "warn"] = "fail"
-
-
-class Gate(Strict):
-    """The gate's policy.
-
-    Attributes:
-        alpha: Family-wise error of the rubric-level checks.
-        cell_alpha: False discovery rate of the route × cohort cells.
-        min_rows: Fewest rows for a floor, and fewest pairs for a delta.
-        floors: Rubric → least pass rate, in place of the rubric file's.
-        floor_on: Whether the floor is held against the rate or against its interval's lower bound.
-        slices: Columns whose values are checked apart.
-        require_calibration: Whether a rubric without a calibrated threshold is stale.
-        ratchet: What a must-pass row that fails now does.
-        window_days: Days of main-line commits that `gitloop baseline` pins.
-        assertions: Further conditions.
-    """
-
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-    cell_alpha: float = Field(default=0.1, gt=0, lt=1)
-    min_rows: int = Field(default=10, ge=2)
-    floors: dict[str, float] = Field(default_factory=dict)
-    floor_on: Literal["rate", "lower_bound"] = "rate"
-    slices: tuple[Literal["route", "user_cohort", "cluster_id"], ...] = ("route", "user_cohort")
-    require_calibration: bool = True
-    ratchet: Literal["fail", "warn", "off"] = "warn"
-    window_days: int = Field(default=7, ge=1)
-    assertions: tuple[Assertion, ...] = ()
-
-
-class Optimize(Strict):
-    """The optimizer and its budget.
-
-    Attributes:
-        optimizer: Plug-in name.
-        max_evaluations: Rows scored at most, all splits together.
-        min_delta: Least gain in pass rate worth a proposal.
-        alpha: Level of the one look at the holdout.
-        min_rows: Fewest golden rows for prompt optimisation.
-        max_length_ratio: Longest finalist, in lengths of the incumbent.
-    """
-
-    optimizer: str = "random"
-    max_evaluations: int = Field(default=2000, ge=1)
-    min_delta: float = Field(default=0.02, ge=0, le=1)
-    alpha: float = Field(default=0.05, gt=0, lt=1)
-    min_rows: int = Field(default=40, ge=4)
-    max_length_ratio: float = Field(default=2.0, ge=1)
-
-
-class Pairs(Strict):
-    """How preference pairs are made.
-
-    Attributes:
-        sources: Where preferences come from.
-        min_margin: Least difference of score, above the rubric's noise floor.
-        holdout_rate: Share of groups held out, for life.
-    """
-
-    sources: tuple[Literal["thumbs", "scores", "clusters", "votes"], ...] = ("thumbs", "clusters")
-    min_margin: float = Field(default=0.1, ge=0, le=1)
-    holdout_rate: Rate = Field(default=0.1, ge=0, lt=1)
 
 
 class Params(Strict):

@@ -26,6 +26,8 @@ class Rubric(Strict):
         floor: Lowest acceptable pass rate in [0, 1] on a golden set, or none.
         noise_floor: Smallest difference in pass rate that means anything, [0, 1].
         threshold: Score at which an output passes, until `calibrate` finds a better one.
+        pass_from: Least score that counts as a pass where people give ratings instead of verdicts:
+            of ratings 1 to 4, normalised to [0, 1], 0.8 lets 4 pass and 3 fail.
         guidance: What annotators are told.
         scorer: Judge kind → how that kind of judge scores it.
     """
@@ -38,13 +40,15 @@ class Rubric(Strict):
     floor: float | None = Field(default=None, ge=0, le=1)
     noise_floor: float = Field(default=0.03, ge=0, le=1)
     threshold: float = Field(default=0.5, ge=0, le=1)
+    pass_from: float = Field(default=0.5, gt=0, le=1)
     guidance: str = ""
     scorer: dict[str, dict[str, Any]] = Field(min_length=1)
 
     @property
     def sha256(self) -> str:
-        """Digest of what can change a score: all but description, floor, noise and threshold."""
-        content = self.model_dump(exclude={"description", "floor", "noise_floor", "threshold"})
+        """Digest of what can change a score: all but the description and where lines are drawn."""
+        lines = {"floor", "noise_floor", "threshold", "pass_from"}
+        content = self.model_dump(exclude={"description", *lines})
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
