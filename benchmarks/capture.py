@@ -1,0 +1,196 @@
+"""The cost of capture and join beside what they cannot do without, in one process run.
+
+    python benchmarks/capture.py [--events 2000] [--traces 100000] [--join 1000000] [--folder DIR]
+
+recorder: events/s of `capture.record` over bare write + fsync of the same lines.      wanted ≥ 0.8
+import:   rows/s of reading JSON lines into TRACES, and of the whole import with its
+          parts in DVC's cache, over `polars.read_ndjson` of the same file.             wanted ≥ 0.5
+join:     time of the core's join over the bare polars join of the same two tables.     wanted ≤ 2
+start-up: CPU time of `from gitloop import capture` above bare Python.             wanted ≤ 20 ms
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from git import Repo
+
+from gitloop.capture import Recorder
+from gitloop.capture.events import complete, line
+from gitloop.core.join import join
+from gitloop.sources.jsonl import JsonlSource
+from gitloop.steps.capture import import_files
+from gitloop.tables import FEEDBACK, TRACES
+
+N_ROUNDS = 5
+WORDS = ("parcel", "order", "refund", "invoice", "delivery", "account", "address", "return", "help")
+
+
+def main() -> None:
+    """Run every comparison and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=2_000, help="events to record")
+    parser.add_argument("--traces", type=int, default=100_000, help="traces to import")
+    parser.add_argument("--join", type=int, default=1_000_000, help="events, and traces, to join")
+    parser.add_argument("--folder", type=Path, default=None, help="a directory on a real disk")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        start_up()
+        recorder(folder, options.events)
+        importing(folder, options.traces)
+        joining(options.join)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of everything: {peak:,.0f} MB")
+
+
+def race(bare: Callable[[], object], ours: Callable[[], object]) -> tuple[float, float]:
+    """The seconds of the fastest round of each; rounds alternate, as other load comes and goes."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(N_ROUNDS):
+        for work, found in zip((bare, ours), times, strict=True):
+            start = time.perf_counter()
+            work()
+            found.append(time.perf_counter() - start)
+    return min(times[0]), min(times[1])
+
+
+def start_up() -> None:
+    """Compare the import of the recorder with an empty program, in CPU time."""
+
+    def cpu(program: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", program], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    bare, loaded = (
+        min(cpu(program) for _ in range(15)) for program in ("pass", "from gitloop import capture")
+    )
+    print(f"start-up: {1000 * (loaded - bare):.1f} ms above bare Python")
+
+
+def recorder(folder: Path, n: int) -> None:
+    """Compare recording with writing and syncing the same lines."""
+    events = [
+        {"signal_type": "thumbs_down", "trace_id": f"{k:032x}", "route": "refund", "comment": "no"}
+        for k in range(n)
+    ]
+    lines = [line(complete(event)) for event in events]
+
+    def bare() -> None:
+        descriptor = os.open(folder / "bare", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        for encoded in lines:
+            os.write(descriptor, encoded)
+            os.fsync(descriptor)
+        os.close(descriptor)
+
+    def ours() -> None:
+        tested = Recorder(str(folder / "spool"), is_strict=True)
+        for event in events:
+            tested.record(event)
+        tested.close()
+
+    bare_s, ours_s = race(bare, ours)
+    print(f"recorder: {n / ours_s:,.0f} events/s, bare {n / bare_s:,.0f}, {bare_s / ours_s:.2f} ×")
+
+
+def importing(folder: Path, n: int) -> None:
+    """Compare reading and importing JSON lines with polars' own reader."""
+    path = folder / "traces.jsonl"
+    dice = random.Random(0)
+    with path.open("w", encoding="utf-8") as handle:
+        for k in range(n):
+            handle.write(json.dumps(trace(dice, k)) + "\n")
+    size = path.stat().st_size / 2**20
+    bare_s, read_s = race(
+        lambda: pl.read_ndjson(path, infer_schema_length=None),
+        lambda: [frame.height for frame in JsonlSource().traces(path, {})],
+    )
+    start = time.perf_counter()
+    import_files(repository(folder / "repository"), [path])
+    whole_s = time.perf_counter() - start
+    print(
+        f"import: {n:,} traces, {size:,.0f} MB; polars {size / bare_s:,.0f} MB/s;"
+        f" read {bare_s / read_s:.2f} ×, whole import {bare_s / whole_s:.2f} ×"
+    )
+
+
+def trace(dice: random.Random, k: int) -> dict[str, object]:
+    """A trace of about 3 KB."""
+    at = datetime(2026, 5, 1, tzinfo=UTC) + timedelta(seconds=k)
+    return {
+        "trace_id": f"{k:032x}",
+        "session_id": f"s{k // 3}",
+        "created_at": at.isoformat(),
+        "route": dice.choice(("refund", "order", "account")),
+        "user_cohort": dice.choice(("free", "pro")),
+        "prompt_version": "support@2",
+        "input": " ".join(dice.choices(WORDS, k=20)),
+        "context": " ".join(dice.choices(WORDS, k=250)),
+        "output": " ".join(dice.choices(WORDS, k=100)),
+        "latency_s": round(dice.random(), 3),
+        "n_input_tokens": dice.randrange(1000),
+        "channel": "web",
+        "metadata": {"app": "2.1", "tags": ["a", "b"]},
+    }
+
+
+def repository(root: Path) -> Path:
+    """A Git repository as `gitloop init` leaves it, as far as import needs it."""
+    root.mkdir()
+    (root / ".dvc").mkdir()
+    (root / ".dvc" / "config").touch()
+    (root / "params.yaml").touch()
+    Repo.init(root)
+    return root
+
+
+def joining(n: int) -> None:
+    """Compare the total, conserved join with a bare one."""
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    number = pl.int_range(n, eager=True)
+    known = pl.DataFrame(
+        {
+            "trace_id": pl.select(pl.format("trace-{}", number)).to_series(),
+            "input": pl.repeat("Where is my parcel?", n, eager=True),
+            "status": pl.repeat("ok", n, eager=True),
+            "route": pl.repeat("order", n, eager=True),
+            "user_cohort": pl.repeat("pro", n, eager=True),
+            "prompt_version": pl.repeat("support@2", n, eager=True),
+            "created_at": pl.repeat(at, n, dtype=TRACES.schema["created_at"], eager=True),
+        }
+    )
+    events = pl.DataFrame(
+        {
+            "feedback_id": pl.select(pl.format("event-{}", number)).to_series(),
+            "trace_id": pl.select(pl.format("trace-{}", (number * 7) % n)).to_series(),
+            "signal_type": pl.repeat("copy", n, eager=True),
+            "signal_class": pl.repeat("implicit", n, eager=True),
+            "score_source": pl.repeat("human", n, eager=True),
+            "created_at": pl.repeat(at, n, dtype=FEEDBACK.schema["created_at"], eager=True),
+        }
+    )
+    traces, feedback = TRACES.complete(known), FEEDBACK.complete(events)
+    traces = traces.select(TRACES.schema.names())
+    feedback = feedback.select(FEEDBACK.schema.names())
+    bare_s, ours_s = race(
+        lambda: feedback.join(traces, on="trace_id", how="left"), lambda: join(feedback, traces)
+    )
+    print(f"join: {n:,} × {n:,}: {ours_s:.2f} s, bare {bare_s:.2f} s, {ours_s / bare_s:.1f} ×")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""The recorder: an event is durable when the call returns, or the receipt says what it is instead.
+
+Threads share one fsync where they can (group commit); each process has a file of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import weakref
+from collections import Counter
+
+from gitloop.capture.events import complete, faults, line
+from gitloop.capture.files import LineFile
+from gitloop.capture.values import DURABLE, FALLBACK, LOST, REFUSED, WRITTEN, Batch, Counts, Receipt
+from gitloop.errors import DataError
+
+TYPE_CHECKING = False  # the name that type checkers know, without the cost of importing typing
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_MAX_REOPENINGS = 9
+
+
+class Recorder:
+    """Writes events to a spool. Safe for many threads, and across fork.
+
+    Args:
+        spool: Directory of the spool; None takes `$GITLOOP_SPOOL`, or the one of the gitloop
+            repository around the current directory.
+        fallback: Directory for events that the spool does not take; None takes
+            `$GITLOOP_FALLBACK`, or a private directory under the system's temporary one.
+        batch: None syncs every event before its call returns.
+        is_strict: Whether a failure raises `DataError` instead of going to the fallback.
+    """
+
+    def __init__(
+        self,
+        spool: str | None = None,
+        *,
+        fallback: str | None = None,
+        batch: Batch | None = None,
+        is_strict: bool = False,
+    ) -> None:
+        self._spool = spool
+        self._fallback = fallback
+        self._batch = batch
+        self._is_strict = is_strict
+        self._file: LineFile | None = None
+        self._kept: dict[str, LineFile] = {}
+        self._timer: threading.Timer | None = None
+        self._n_appended = self._n_synced = 0
+        self._start_afresh()
+        _recorders.add(self)
+
+    def record(self, fields: Mapping[str, Any]) -> Receipt:
+        """Record one event; its fields are the columns of `tables.FEEDBACK`.
+
+        Raises:
+            DataError: Only when the recorder is strict: the event has a fault, or cannot be stored.
+        """
+        try:
+            event = complete(fields)
+            found = faults(event)
+            if not found:
+                return self._store(event)
+        except Exception as error:
+            # The host application must not suffer from its feedback: keep the event, count, go on.
+            if self._is_strict:
+                raise DataError(f"the event was not recorded: {error}") from error
+            return self._keep(dict(fields), REFUSED, [f"{type(error).__name__}: {error}"])
+        if self._is_strict:
+            raise DataError("the event was not recorded:\n  " + "\n  ".join(found))
+        return self._keep(event, REFUSED, found)
+
+    def counts(self) -> Counts:
+        """What became of the events so far."""
+        with self._lock:
+            return Counts(**self._counts)
+
+    def flush(self) -> None:
+        """Make every event durable; a failure is told on stderr, or raised when strict."""
+        try:
+            self._sync(self._n_appended)
+        except OSError as error:
+            self._complain(f"{error.strerror or error}; some events may be lost")
+            if self._is_strict:
+                raise DataError(f"the spool cannot be synced: {error}") from error
+
+    def close(self) -> None:
+        """Make every event durable and give the file back; recording again opens a new one."""
+        self.flush()
+        with self._lock, self._sync_lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def _store(self, event: Mapping[str, Any]) -> Receipt:
+        try:
+            path, ticket = self._append(line(event))
+            if self._batch is None:
+                self._sync(ticket)
+                return self._receipt(event, DURABLE, path)
+            self._sync_later(ticket)
+            return self._receipt(event, WRITTEN, path)
+        except OSError as error:
+            if self._is_strict:
+                raise
+            self._complain(error.strerror or str(error))
+            return self._keep(event, FALLBACK, [])
+
+    def _append(self, encoded: bytes) -> tuple[str, int]:
+        """The file that took the line, and the line's number in this recorder."""
+        with self._lock:
+            file = self._file
+            for _ in range(_MAX_REOPENINGS):
+                if file is not None and file.append(encoded):
+                    self._n_appended += 1
+                    return file.path, self._n_appended
+                file = self._reopened()  # the sealer took the last one
+            raise OSError("the spool's file is taken away again and again")
+
+    def _reopened(self) -> LineFile:
+        """A new file; whatever the last one holds is synced first. The lock is held."""
+        with self._sync_lock:
+            if self._file is not None:
+                old, self._file = self._file, None
+                try:
+                    old.sync()
+                    self._n_synced = self._n_appended
+                except OSError:
+                    self._n_failed = self._n_appended
+                old.close()
+            self._file = LineFile(self._spool or _find_spool())
+            return self._file
+
+    def _sync(self, ticket: int) -> None:
+        """Return when line `ticket` is durable; one fsync serves all who wait.
+
+        Raises:
+            OSError: It may not be. The kernel tells of a failed sync once, so it counts for every
+                line that was waiting.
+        """
+        with self._sync_lock:
+            if ticket <= self._n_failed:
+                raise OSError("the disk failed while the event was written")
+            if ticket <= self._n_synced or self._file is None:
+                return
+            through = self._n_appended
+            try:
+                self._file.sync()
+            except OSError:
+                self._n_failed = through
+                raise
+            self._n_synced = through
+
+    def _sync_later(self, ticket: int) -> None:
+        """Sync when the batch is full or its time is up."""
+        batch = self._batch or Batch()
+        if ticket - self._n_synced >= batch.max_events:
+            self._sync(ticket)
+            return
+        with self._lock:
+            if self._timer is None:
+                self._timer = threading.Timer(batch.max_s, self._sync_now)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _sync_now(self) -> None:
+        with self._lock:
+            self._timer = None
+        self.flush()
+
+    def _keep(self, event: Mapping[str, Any], state: str, found: list[str]) -> Receipt:
+        """Put an event that the spool does not take into a fallback file."""
+        content = {"event": dict(event), "faults": found} if state == REFUSED else event
+        kind = "refused" if state == REFUSED else "events"
+        try:
+            with self._lock:
+                file = self._kept.get(kind)
+                if file is None or not file.append(line(content)):
+                    file = LineFile(f"{self._fallback or _fallback_folder()}/{kind}", 0o600)
+                    self._kept[kind] = file
+                    file.append(line(content))
+                file.sync()
+        except OSError as error:
+            self._complain(f"the fallback failed as well: {error.strerror or error}")
+            return self._receipt(event, LOST, "")
+        return self._receipt(event, state, file.path)
+
+    def _receipt(self, event: Mapping[str, Any], state: str, path: str) -> Receipt:
+        with self._lock:
+            self._counts[state] += 1
+        return Receipt(str(event.get("feedback_id", "")), state, path)
+
+    def _complain(self, words: str) -> None:
+        """Tell the host's operator once per reason, on stderr."""
+        with self._lock:
+            is_new = words not in self._told
+            self._told.add(words)
+        if is_new and sys.stderr is not None:
+            sys.stderr.write(f"gitloop: feedback is not reaching its spool: {words}\n")
+
+    def _start_afresh(self) -> None:
+        """Begin with no file and free locks: at the start, and in a child that was forked."""
+        self._lock = threading.RLock()
+        self._sync_lock = threading.Lock()
+        for inherited in (self._file, *self._kept.values()):
+            if inherited is not None:
+                inherited.close()
+        self._file = None
+        self._kept = {}
+        self._timer = None
+        self._counts: Counter[str] = Counter()
+        self._told: set[str] = set()
+        self._n_appended = 0
+        self._n_synced = 0
+        self._n_failed = -1  # the last line that a failed sync may have lost
+
+
+def _find_spool() -> str:
+    """The spool of the gitloop repository around the current directory.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    if configured := os.environ.get("GITLOOP_SPOOL"):
+        return configured
+    folder = os.getcwd()  # noqa: PTH109 -- pathlib would double the import time
+    while True:
+        if os.access(f"{folder}/params.yaml", os.F_OK) and os.access(f"{folder}/.git", os.F_OK):
+            return f"{folder}/data/feedback/spool"
+        parent = folder.rpartition("/")[0] or "/"
+        if parent == folder:
+            raise FileNotFoundError("no gitloop repository here; set GITLOOP_SPOOL")
+        folder = parent
+
+
+def _fallback_folder() -> str:
+    """A directory that belongs to this user alone.
+
+    Raises:
+        PermissionError: Somebody else owns the directory of that name.
+    """
+    if configured := os.environ.get("GITLOOP_FALLBACK"):
+        return configured
+    folder = f"{os.environ.get('TMPDIR', '/tmp').rstrip('/')}/gitloop-fallback-{os.geteuid()}"  # noqa: S108 -- owner and mode are checked below
+    os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+    found = os.lstat(folder)
+    is_folder = found.st_mode & 0o170000 == 0o040000
+    if not is_folder or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not private to this user")
+    return folder
+
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+@atexit.register
+def _flush_all() -> None:
+    for recorder in list(_recorders):
+        recorder.flush()
+
+
+def _forget_all() -> None:
+    for recorder in list(_recorders):
+        recorder._start_afresh()  # noqa: SLF001 -- the module's own class, in a forked child
+
+
+os.register_at_fork(after_in_child=_forget_all)

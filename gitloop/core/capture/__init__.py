@@ -1,0 +1,20 @@
+"""What happens to rows on their way in: sorted out against what is there, and read for signals."""
+
+from gitloop.core.capture.deriving import RULES, derive
+from gitloop.core.capture.sorting import (
+    Sorted,
+    fingerprints,
+    nothing_known,
+    sort_out,
+    without_known,
+)
+
+__all__ = [
+    "RULES",
+    "Sorted",
+    "derive",
+    "fingerprints",
+    "nothing_known",
+    "sort_out",
+    "without_known",
+]

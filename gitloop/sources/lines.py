@@ -1,0 +1,80 @@
+"""The lines of a JSON-lines file, each parsed strictly and on its own: nothing is guessed."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import orjson
+
+from gitloop.errors import DataError
+
+BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a gzip file raises when it is cut off or damaged."""
+
+_BOM = b"\xef\xbb\xbf"
+_BUFFER = 1 << 20
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """The file opened for reading bytes, unpacked when it is gzip.
+
+    Raises:
+        DataError: It cannot be opened.
+    """
+    try:
+        with path.open("rb") as handle:
+            is_packed = handle.read(2) == b"\x1f\x8b"
+        return (
+            cast("BinaryIO", gzip.open(path, "rb"))
+            if is_packed
+            else path.open("rb", buffering=_BUFFER)
+        )
+    except OSError as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error.strerror}", hint="check the path and its rights"
+        ) from error
+
+
+def objects(path: Path, fault: Callable[[int, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The number and the object of every line; blank lines are skipped.
+
+    Args:
+        path: A JSON-lines file, possibly gzip.
+        fault: Told the line's number and what is wrong, for each line that is no object.
+    """
+    for n, line in _lines(path, fault):
+        content = line.removeprefix(_BOM) if n == 1 else line
+        if not content or content.isspace():
+            continue
+        try:
+            value = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            fault(n, _why(content, error))
+            continue
+        if isinstance(value, dict):
+            yield n, value
+        else:
+            fault(n, f"a JSON {type(value).__name__}, not an object")
+
+
+def _lines(path: Path, fault: Callable[[int, str], None]) -> Iterator[tuple[int, bytes]]:
+    n = 0
+    with open_plain(path) as handle:
+        try:
+            for n, line in enumerate(handle, start=1):
+                yield n, line
+        except BROKEN_GZIP as error:
+            fault(n + 1, f"the gzip data is broken: {error}")
+
+
+def _why(content: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        content.decode()
+    except UnicodeDecodeError as broken:
+        return f"byte {broken.start + 1} is not UTF-8"
+    reason = str(error.msg).split(": line 1")[0]
+    return f"not valid JSON at character {error.pos + 1}: {reason}"

@@ -1,0 +1,284 @@
+"""Rows of foreign files as frames that fit TRACES or FEEDBACK, and every fault on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from gitloop.digests import sha256
+from gitloop.errors import TableError
+from gitloop.schema import Column, Table
+from gitloop.signals import SIGNAL_TYPES
+from gitloop.sources import cells
+from gitloop.sources.cells import CellError
+from gitloop.sources.spans import spans
+from gitloop.tables import TIME
+
+Row = dict[str, Any]
+
+ROWS_PER_BATCH = 2_000  # dicts of so many rows stay in the processor's cache
+_MAX_FAULTS_SHOWN = 50
+_MAX_PLACES_SHOWN = 3
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "input": ("prompt", "question", "query"),
+    "context": ("contexts", "retrieved_context", "documents"),
+    "output": ("answer", "response", "completion"),
+    "created_at": ("timestamp", "start_time", "started_at"),
+    "session_id": ("conversation_id", "thread_id"),
+    "model": ("model_name",),
+}
+"""Names that plain files commonly use for our columns; our own name comes first."""
+
+FURTHER = {"traces": "attributes", "feedback": "metadata"}
+"""Table → the column that keeps what has no column of its own."""
+
+_WORD_COLUMNS = frozenset({"status", "score_source", "signal_type"})
+_AMOUNTS = frozenset({"latency_s", "cost_usd"})
+_FILLED_LATER = frozenset({"feedback_id", "group_id"})
+_DERIVED = frozenset({"signal_class", *FURTHER.values()})
+
+
+@dataclass(slots=True)
+class _Fault:
+    """One kind of fault: in how many rows, and the numbers of the first few."""
+
+    n: int = 0
+    places: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RowReader:
+    """Turns dicts into frames, and remembers every fault until `finish`.
+
+    Attributes:
+        table: `tables.TRACES` or `tables.FEEDBACK`.
+        columns: Our column → their column, or → "=constant" for rows that have none.
+        form: Name of the format, for the column `source`.
+        name: Name of the file, for messages.
+        unit: What a row's number counts: "line" or "row".
+        are_keys_unique: Whether a key that stands in the file twice is a fault.
+        refused: The numbers of the last frame's rows that had a fault.
+    """
+
+    table: Table
+    columns: Mapping[str, str]
+    form: str
+    name: str
+    unit: str = "line"
+    are_keys_unique: bool = True
+    n_rows: int = 0
+    refused: list[int] = field(default_factory=list)
+    _faults: dict[str, _Fault] = field(default_factory=dict)
+    _places: Sequence[int] = ()
+    _bad: set[int] = field(default_factory=set)
+    _first_place: dict[int, int] = field(default_factory=dict)
+    _n_alike: dict[str, int] = field(default_factory=dict)
+
+    def frames(self, rows: Iterable[tuple[int, Row]]) -> Iterator[pl.DataFrame]:
+        """Frames of the rows as `batches` gives them, then `finish`."""
+        yield from self.batches(rows)
+        self.finish()
+
+    def batches(self, rows: Iterable[tuple[int, Row]]) -> Iterator[pl.DataFrame]:
+        """Frames of the rows, each with its number in the file, a batch at a time."""
+        held: list[Row] = []
+        places: list[int] = []
+        for place, row in rows:
+            held.append(row)
+            places.append(place)
+            if len(held) >= ROWS_PER_BATCH:
+                yield self.frame(held, places)
+                held, places = [], []
+        if held:
+            yield self.frame(held, places)
+
+    def frame(self, rows: list[Row], places: Sequence[int]) -> pl.DataFrame:
+        """The rows that fit, in order; a row with a fault is left out and told of in `finish`.
+
+        Args:
+            rows: The rows; they are used up.
+            places: The number of each row in its file, from 1.
+        """
+        self.n_rows += len(rows)
+        self._places, self._bad = places, set()
+        names = set().union(*rows)
+        found = {
+            column.name: self._cells(column, rows, names)
+            for column in self.table.columns
+            if column.name not in _DERIVED
+        }
+        further = FURTHER[self.table.name]
+        found[further] = [_further(row, further) for row in rows]
+        self._derive(found)
+        if self.are_keys_unique:
+            self._check_keys(found[self.table.key[0]])
+        self.refused = [places[i] for i in sorted(self._bad)]
+        sound = [i not in self._bad for i in range(len(rows))]
+        kept = {
+            name: [value for value, is_sound in zip(values, sound, strict=True) if is_sound]
+            for name, values in (found.items() if self._bad else ())
+        }
+        return pl.DataFrame(kept or found, schema=self.table.schema)
+
+    def fault(self, place: int, words: str) -> None:
+        """Note what is wrong with a row."""
+        kind = self._faults.setdefault(words, _Fault())
+        kind.n += 1
+        if len(kind.places) < _MAX_PLACES_SHOWN:
+            kind.places.append(place)
+
+    def take_faults(self) -> list[str]:
+        """The faults noted since the last call, one sentence a kind, in order of first place."""
+        kinds = sorted(self._faults.items(), key=lambda kind: kind[1].places[0])
+        found = [self._sentence(words, fault) for words, fault in kinds]
+        self._faults = {}
+        if len(found) > _MAX_FAULTS_SHOWN:
+            left_out = len(found) - _MAX_FAULTS_SHOWN
+            return [*found[:_MAX_FAULTS_SHOWN], f"… and {left_out:,} more"]
+        return found
+
+    def finish(self) -> None:
+        """Say what was wrong with the file.
+
+        Raises:
+            TableError: A row had a fault, or there was no row at all.
+        """
+        problems = self.take_faults()
+        if not self.n_rows and not problems:
+            problems.append("the file has no rows")
+        if problems:
+            raise TableError(
+                self.table.name,
+                problems,
+                source=self.name,
+                hint="map columns in params.yaml: capture.columns, or give --set NAME=VALUE",
+            )
+
+    def _sentence(self, words: str, fault: _Fault) -> str:
+        places = ", ".join(str(place) for place in fault.places)
+        if fault.n == 1:
+            return f"{self.unit} {places}: {words}"
+        more = f" and {fault.n - len(fault.places):,} more" if fault.n > len(fault.places) else ""
+        return f"{self.unit}s {places}{more}: {words}"
+
+    def _cells(self, column: Column, rows: list[Row], names: set[str]) -> list[Any]:
+        """The column's values: taken out of the rows, converted and checked."""
+        configured = self.columns.get(column.name, column.name)
+        is_constant = configured.startswith("=")
+        theirs = column.name if is_constant else configured
+        candidates = (theirs, column.name, *ALIASES.get(column.name, ()))
+        taken = next((name for name in candidates if name in names), None)
+        if taken is None:
+            raw: list[Any] = [None] * len(rows)
+        else:
+            raw = [row.pop(taken, None) for row in rows]
+        if is_constant:
+            raw = [configured[1:] if value is None or value == "" else value for value in raw]
+        converted = _quickly(column, raw, is_key=column.name in self.table.key)
+        if converted is not None:
+            return converted
+        return [self._cell(column, value, i, taken or theirs) for i, value in enumerate(raw)]
+
+    def _cell(self, column: Column, value: Any, i: int, taken: str) -> Any:  # noqa: ANN401
+        """The `i`th value of the batch as the column's type; None where it is absent or faulty."""
+        is_key = column.name in self.table.key
+        if value is None or (value == "" and (is_key or column.dtype != pl.String)):
+            if column.name == "status":
+                return "ok"
+            if not column.nullable and column.name not in _FILLED_LATER:
+                meant = "" if taken == column.name else f" ({column.name})"
+                self._refuse(i, f"{taken}{meant} is missing: {column.doc}")
+            return None
+        try:
+            return _converter(column)(value)
+        except CellError as error:
+            self._refuse(i, f"{taken} is {error}")
+            return None
+
+    def _refuse(self, i: int, words: str) -> None:
+        self._bad.add(i)
+        self.fault(self._places[i], words)
+
+    def _derive(self, found: dict[str, list[Any]]) -> None:
+        """Fill what follows from the other columns."""
+        if self.table.name == "traces":
+            groups = zip(found["group_id"], found["session_id"], found["trace_id"], strict=True)
+            found["group_id"] = [group or session or trace for group, session, trace in groups]
+            found["source"] = [given or self.form for given in found["source"]]
+            return
+        found["signal_class"] = [SIGNAL_TYPES.get(name or "") for name in found["signal_type"]]
+        if not all(found["feedback_id"]):
+            found["feedback_id"] = self._ids(found)
+
+    def _ids(self, found: Mapping[str, list[Any]]) -> list[str]:
+        """Ids for events that came without one: digests of their content, told apart by count."""
+        names = sorted(set(found) - {"feedback_id"})
+        ids = []
+        for i, given in enumerate(found["feedback_id"]):
+            digest = sha256(cells.json_text([found[name][i] for name in names]))[:28]
+            nth = self._n_alike.get(digest, 0)
+            if not given:
+                self._n_alike[digest] = nth + 1
+            ids.append(given or f"fb_{digest}{nth:04x}")
+        return ids
+
+    def _check_keys(self, keys: list[Any]) -> None:
+        """Note every key that stands in the file a second time."""
+        for i, key in enumerate(keys):
+            if not key:
+                continue
+            # The hash alone is kept: a file may have millions of keys.
+            first = self._first_place.setdefault(hash(key), self._places[i])
+            if first != self._places[i]:
+                self._refuse(i, f"{self.table.key[0]} {key!r} is that of {self.unit} {first} too")
+
+
+def _quickly(column: Column, raw: list[Any], *, is_key: bool) -> list[Any] | None:
+    """The values converted all at once, where none of them needs a closer look; else None."""
+    kinds = set(map(type, raw))
+    if kinds == {type(None)} and column.nullable:
+        return raw
+    if column.dtype == pl.String and column.name not in _WORD_COLUMNS:
+        allowed = {str, type(None)} if column.nullable else {str}
+        return raw if kinds <= allowed and (not is_key or all(raw)) else None
+    if not column.nullable or (str in kinds and "" in raw):
+        return None
+    convert = _converter(column)
+    try:
+        return [None if value is None else convert(value) for value in raw]
+    except CellError:
+        return None
+
+
+def _converter(column: Column) -> Callable[[Any], Any]:
+    if column.name in _WORD_COLUMNS:
+        return lambda value: cells.word(column.name, value)
+    if column.name == "spans":
+        return spans
+    if column.dtype == TIME:
+        return cells.time
+    if column.dtype == pl.Int64:
+        return cells.count
+    if column.dtype == pl.Float64:
+        return cells.amount if column.name in _AMOUNTS else cells.number
+    return cells.text
+
+
+def _further(row: Row, own: str) -> str | None:
+    """What is left of the row, as one JSON object, together with its own column of that name."""
+    given = row.pop(own, None)
+    left = {name: value for name, value in row.items() if value is not None and value != ""}
+    left.pop("signal_class", None)
+    if given is not None and given != "":
+        found = cells.mapping(given)
+        left = {**left, **({own: given} if found is None else found)}
+    if not left:
+        return None
+    try:
+        return cells.json_text(left)
+    except CellError:
+        return cells.json_text({name: str(value) for name, value in left.items()})
