@@ -1,0 +1,191 @@
+"""`gitloop calibrate`: thresholds from the labels of people, and how far to trust them."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from gitloop.cli.options import Console, Verb, pass_console, style
+
+if TYPE_CHECKING:
+    from gitloop.core.calibrate import Estimate, HistoryPoint
+    from gitloop.records import Interval
+    from gitloop.steps.calibrate import (
+        CalibratedRubric,
+        CalibrateReport,
+        EstimateReport,
+        HistoryReport,
+    )
+
+FORMS = ("text", "json", "md", "html")
+COLOURS = {"calibrated": "green", "warned": "yellow", "uncalibrated": "red"}
+MARKS = {"error": "x", "warning": "!", "note": "·"}
+
+
+@click.command(cls=Verb, forms=FORMS)
+@click.option("--card", is_flag=True, help="Show the judge cards; --format md or html for a file.")
+@click.option("--history", is_flag=True, help="Show how thresholds moved over commits.")
+@click.option(
+    "--estimate",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judge N random traces: what share of production passes?",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["route", "user_cohort", "prompt_version"]),
+    help="With --estimate: each value apart.",
+)
+@click.option(
+    "--rubric", "rubrics", multiple=True, metavar="NAME", help="With --card, --history: only this."
+)
+@pass_console
+def calibrate(
+    console: Console,
+    *,
+    card: bool,
+    history: bool,
+    estimate: int | None,
+    by: str | None,
+    rubrics: tuple[str, ...],
+) -> None:
+    """Find the score from which each judge's verdict agrees best with people.
+
+    \b
+    gitloop calibrate && dvc metrics diff
+    gitloop calibrate --card --format html > card.html
+    """  # noqa: D301 -- \b is click's mark for a verbatim block
+    if sum((card, history, estimate is not None)) > 1:
+        raise click.UsageError("--card, --history and --estimate exclude each other")
+    if by and estimate is None:
+        raise click.UsageError("--by goes with --estimate")
+    if rubrics and not (card or history):
+        raise click.UsageError("--rubric goes with --card or --history")
+    if console.form in {"md", "html"} and not card:
+        raise click.UsageError(f"--format {console.form} goes with --card")
+    if card:
+        _card(console, rubrics)
+    elif history:
+        _history(console, rubrics)
+    elif estimate is not None:
+        _estimate(console, estimate, by)
+    else:
+        from gitloop.steps.calibrate import calibrate as step
+
+        report = step(console.directory, console.progress)
+        console.show(asdict(report), lambda: _lines(report))
+
+
+def _card(console: Console, rubrics: tuple[str, ...]) -> None:
+    from gitloop.plugins import load
+    from gitloop.steps.calibrate import judge_cards
+
+    value = judge_cards(console.directory, rubrics)
+    console.result(load("reports", console.form)().render(value).rstrip("\n"))
+
+
+def _history(console: Console, rubrics: tuple[str, ...]) -> None:
+    from gitloop.steps.calibrate import history
+
+    report = history(console.directory, rubrics=rubrics)
+    console.show(asdict(report), lambda: _history_lines(report))
+
+
+def _estimate(console: Console, n: int, by: str | None) -> None:
+    from gitloop.steps.calibrate import estimate
+
+    report = estimate(console.directory, n=n, by=by, progress=console.progress)
+    console.show(asdict(report), lambda: _estimate_lines(report))
+
+
+def _lines(report: CalibrateReport) -> list[str]:
+    lines = []
+    for found in report.rubrics:
+        lines += _rubric(found)
+    lines += [style(f"! {place} was never finished", fg="yellow") for place in report.torn]
+    return [*lines, f"from {report.n_labels} labels; the gate reads {report.path}"]
+
+
+def _rubric(found: CalibratedRubric) -> list[str]:
+    name = style(found.rubric, bold=True)
+    counts = f"{found.n} items, {found.n_positive} pass, judged by {found.judge}"
+    lines = [f"{name}  {style(found.status, fg=COLOURS[found.status])}  {counts}"]
+    if found.threshold is not None:
+        bounds = _bounds(found.interval)
+        lines.append(f"  score {found.comparison} {found.threshold:g}{bounds} passes")
+        lines.append(f"  {found.objective} {_value(found)}")
+    for finding in found.findings:
+        lines += _wrapped(finding.message, f"  {MARKS[finding.severity]} ")
+    return lines
+
+
+def _value(found: CalibratedRubric) -> str:
+    value = "–" if found.objective_value is None else f"{found.objective_value:.3f}"
+    held_out = found.cross_fitted_value
+    shown = "no held-out figure" if held_out is None else f"{held_out:.3f} held out"
+    return f"{value}{_bounds(found.objective_interval)}, {shown}"
+
+
+def _bounds(interval: Interval | None) -> str:
+    return f" [{interval.low:.3g}, {interval.high:.3g}]" if interval else ""
+
+
+def _wrapped(text: str, first: str) -> list[str]:
+    return textwrap.wrap(text, 80, initial_indent=first, subsequent_indent=" " * len(first))
+
+
+def _history_lines(report: HistoryReport) -> list[str]:
+    lines = []
+    for rubric, points in report.rubrics.items():
+        lines.append(style(rubric, bold=True))
+        for point in points:
+            lines += _point(point)
+    for commit, reason in report.unreadable.items():
+        lines += _wrapped(f"{commit[:10]}: {reason}", "! ")
+    return lines
+
+
+def _point(point: HistoryPoint) -> list[str]:
+    shown = "none" if point.threshold is None else f"{point.threshold:g}{_bounds(point.interval)}"
+    head = f"  {point.committed_at[:10]} {point.commit[:10]}  {shown}, {point.n} items"
+    lines = [style(head, fg="yellow") if point.is_beyond else head]
+    if point.changed:
+        lines.append(f"      ↑ other {', '.join(point.changed)}: not comparable with before")
+    elif point.is_beyond:
+        lines.append("      ↑ beyond the interval of the commit before")
+    return lines
+
+
+def _estimate_lines(report: EstimateReport) -> list[str]:
+    lines = [f"{report.n_sampled} of {report.n_traces} traces judged"]
+    for found in report.rubrics:
+        lines.append(style(found.rubric, bold=True))
+        if found.reason:
+            lines += _wrapped(found.reason, "  x ")
+        for rate in found.estimates:
+            lines += _rate(rate)
+        for arm in found.arm_errors:
+            p = arm.errors.p
+            if p is not None and p < 0.05:
+                told = f"the judge errs differently on {arm.arms[0]} and {arm.arms[1]} (p {p:.2g})"
+                lines += _wrapped(f"{told}: their rates do not compare", "  ! ")
+        if found.n_unscored:
+            lines.append(f"  ! {found.n_unscored} traces without a score")
+    return lines
+
+
+def _rate(found: Estimate) -> list[str]:
+    name = found.arm or "all"
+    corrected, helped = found.rogan_gladen, found.ppi
+    raw = f"{found.judged_rate:.3f}{_bounds(found.judged_interval)}"
+    lines = [f"  {name}: the judge passes {raw}, n {found.n_judged}"]
+    for label, value, interval, reason in (
+        ("corrected", corrected.value, corrected.interval, corrected.reason),
+        ("PPI++", helped.value, helped.interval, helped.reason),
+    ):
+        shown = "–" if value is None else f"{value:.3f}{_bounds(interval)}"
+        lines += _wrapped(f"{label} {shown}" + (f" ({reason})" if reason else ""), "    ")
+    return lines

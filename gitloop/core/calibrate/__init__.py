@@ -1,0 +1,41 @@
+"""How far a judge can be trusted, and where its line is.
+
+evidence = gather(labels, traces, rubric, rules)      what people said, and what is wrong with it
+scores = …the judge's scores of evidence.items…
+found = fit(evidence, scores, policy)                 the threshold, or the reason why there is none
+"""
+
+from __future__ import annotations
+
+from gitloop.core.calibrate.card import JudgeCard, judge_card
+from gitloop.core.calibrate.estimates import ArmErrors, Estimate, estimate_rates
+from gitloop.core.calibrate.evidence import Evidence, LabelRules, gather
+from gitloop.core.calibrate.findings import Finding
+from gitloop.core.calibrate.fitting import FitPolicy, fit, scored_items
+from gitloop.core.calibrate.history import HistoryPoint, Recorded, threshold_history
+from gitloop.core.calibrate.rendering import Pins, curve_csv, metrics, thresholds
+from gitloop.core.calibrate.results import Calibration, CurvePoint
+
+__all__ = [
+    "ArmErrors",
+    "Calibration",
+    "CurvePoint",
+    "Estimate",
+    "Evidence",
+    "Finding",
+    "FitPolicy",
+    "HistoryPoint",
+    "JudgeCard",
+    "LabelRules",
+    "Pins",
+    "Recorded",
+    "curve_csv",
+    "estimate_rates",
+    "fit",
+    "gather",
+    "judge_card",
+    "metrics",
+    "scored_items",
+    "threshold_history",
+    "thresholds",
+]

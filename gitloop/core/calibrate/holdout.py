@@ -1,0 +1,75 @@
+"""The judge on labels that nothing learned from: has it drifted away from people?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitloop.core.calibrate.findings import Finding, count
+from gitloop.records import Interval
+from gitloop.stats.agreement import Agreement
+from gitloop.stats.distributions import BoolArray, FloatArray
+from gitloop.stats.intervals import wilson_interval
+from gitloop.stats.thresholds import passes
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutCheck:
+    """Judge against people on the pinned human holdout.
+
+    Attributes:
+        n: Held-out items with a verdict and a score.
+        n_disagree: Items on which judge and people differ.
+        disagreement: `n_disagree` / `n`.
+        interval: Wilson's interval of it.
+        human_disagreement: How often two annotators differ, or None where that is unknown.
+        is_alarming: Whether the judge surely differs from people more than they from each other.
+    """
+
+    n: int
+    n_disagree: int
+    disagreement: float
+    interval: Interval
+    human_disagreement: float | None
+    is_alarming: bool
+
+
+def check_holdout(
+    scores: FloatArray, labels: BoolArray, line: tuple[float, str], people: Agreement
+) -> HoldoutCheck | None:
+    """The judge's verdicts on the holdout against people's; None without a held-out item.
+
+    It alarms when the whole interval of the judge's disagreement lies above the annotators' own.
+
+    Args:
+        scores: Shape (n,).
+        labels: True where people pass, shape (n,).
+        line: (threshold, ">=" or ">").
+        people: The annotators' raw agreement.
+    """
+    n = labels.size
+    if not n:
+        return None
+    verdicts = passes(scores, line[0], strict=line[1] == ">")
+    n_disagree = int((verdicts != labels).sum())
+    interval = wilson_interval(n_disagree, n)
+    baseline = None if people.value is None else 1.0 - people.value
+    return HoldoutCheck(
+        n=n,
+        n_disagree=n_disagree,
+        disagreement=n_disagree / n,
+        interval=interval,
+        human_disagreement=baseline,
+        is_alarming=baseline is not None and interval.low > baseline,
+    )
+
+
+def alarm(check: HoldoutCheck | None) -> list[Finding]:
+    """The finding of an alarming holdout."""
+    if check is None or not check.is_alarming or check.human_disagreement is None:
+        return []
+    message = (
+        f"on {count(check.n, 'held-out item')} the judge differs from people"
+        f" {check.disagreement:.0%} of the time, people from each other"
+        f" {check.human_disagreement:.0%}"
+    )
+    return [Finding("holdout_alarm", message)]

@@ -1,0 +1,127 @@
+"""One person's answers about one trace in another tool, as drafts of labels.
+
+Such tools know questions. A question named as a rubric is a verdict or a grade; `comment` and
+`reference` belong to every rubric answered, `<rubric>_comment` and `<rubric>_reference` to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitloop.core.labels.native import Draft
+from gitloop.errors import DataError
+
+TEXTS = ("comment", "reference")
+
+THUMBS = {
+    True: "pass",
+    False: "fail",
+    "up": "pass",
+    "down": "fail",
+    "thumbs_up": "pass",
+    "thumbs_down": "fail",
+    "\N{THUMBS UP SIGN}": "pass",
+    "\N{THUMBS DOWN SIGN}": "fail",
+}
+"""How other tools write a verdict; "pass" and "fail" are written as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How to read another tool's answers.
+
+    Attributes:
+        people: Their id of a person → our annotator's name.
+        lowest: Worst grade of a rating.
+        highest: Best grade of a rating.
+    """
+
+    people: Mapping[str, str] = field(default_factory=dict)
+    lowest: float = 1.0
+    highest: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one person answered about one trace.
+
+    Attributes:
+        place: Where it stands, for messages.
+        trace_id: The trace.
+        person: Their id of the person, or None.
+        created_at: When, ISO 8601, or None.
+        answers: Question → what was answered: text, a number, a truth value.
+    """
+
+    place: str
+    trace_id: Any
+    person: str | None
+    created_at: str | None
+    answers: Mapping[str, Any]
+
+
+def read_sheets(
+    records: Iterable[tuple[str, dict[str, Any]]],
+    sheets: Callable[[str, dict[str, Any]], Iterator[Sheet]],
+    dialect: Dialect,
+) -> list[Draft]:
+    """The drafts in another tool's records.
+
+    Args:
+        records: (place, record).
+        sheets: Takes a record apart; may stumble over one that is not as the tool writes them.
+        dialect: How to read answers.
+
+    Raises:
+        DataError: Every record that is not as the tool writes them.
+    """
+    found: list[Draft] = []
+    faults = []
+    for place, record in records:
+        try:
+            found += [draft for sheet in sheets(place, record) for draft in drafts(sheet, dialect)]
+        except (AttributeError, TypeError, KeyError, IndexError):
+            faults.append(f"  {place}: not as the tool writes it")
+    if faults:
+        raise DataError("\n".join(["the file cannot be read:", *faults[:100]]))
+    return found
+
+
+def drafts(sheet: Sheet, dialect: Dialect) -> Iterator[Draft]:
+    """One draft per rubric that was answered, in the order of the questions."""
+    spoken = {name for name in sheet.answers if name in TEXTS or name.endswith(_ENDINGS)}
+    common: dict[str, Any] = {"trace_id": sheet.trace_id}
+    if sheet.person is not None:
+        common["annotator"] = dialect.people.get(sheet.person, sheet.person)
+    if sheet.created_at is not None:
+        common["created_at"] = sheet.created_at
+    for rubric, answer in sheet.answers.items():
+        if rubric in spoken:
+            continue
+        words = {name: _words(sheet.answers, rubric, name) for name in TEXTS}
+        yield Draft(
+            sheet.place,
+            common
+            | {"rubric": rubric, **_verdict(answer, dialect)}
+            | {name: text for name, text in words.items() if text},
+        )
+
+
+_ENDINGS = tuple(f"_{name}" for name in TEXTS)
+
+
+def _words(answers: Mapping[str, Any], rubric: str, name: str) -> str | None:
+    given = answers.get(f"{rubric}_{name}") or answers.get(name)
+    return str(given) if given else None
+
+
+def _verdict(answer: Any, dialect: Dialect) -> dict[str, Any]:  # noqa: ANN401 -- JSON holds anything
+    """The label, and its score where it is a grade."""
+    if isinstance(answer, bool | str):
+        return {"label": THUMBS.get(answer, answer)}
+    if isinstance(answer, int | float):
+        share = (answer - dialect.lowest) / (dialect.highest - dialect.lowest)
+        return {"label": f"{answer:g}", "score": share}
+    return {"label": answer}  # told as a fault by the rules of label files

@@ -1,0 +1,156 @@
+"""Labels as JSON lines and as CSV in the columns of `tables.LABELS`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from gitloop.digests import sha256_of
+from gitloop.errors import DataError
+from gitloop.tables import LABELS
+
+_NUMBERS = ("score",)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A label as another tool wrote it.
+
+    Attributes:
+        place: "file:line", or another place that a person can find.
+        values: Column of `tables.LABELS` → JSON value; absent ones are filled from defaults.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What fills a draft's gaps.
+
+    Attributes:
+        annotator: Who labelled, or None where each draft must say.
+        role: "annotator" or "senior".
+        guidance_version: The guidance they followed.
+        at: When, where the draft does not say.
+    """
+
+    annotator: str | None
+    role: str
+    guidance_version: str
+    at: datetime
+
+
+def drafts_from_jsonl(text: str, *, source: str) -> list[Draft]:
+    """One draft per line with content.
+
+    Raises:
+        DataError: Every line that is no JSON object.
+    """
+    drafts, faults = [], []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            faults.append(f"  {source}:{number}: not valid JSON: {error}")
+            continue
+        if isinstance(value, dict):
+            drafts.append(Draft(f"{source}:{number}", value))
+        else:
+            faults.append(f"  {source}:{number}: not a JSON object")
+    if faults:
+        raise DataError("\n".join([f"{source} cannot be read:", *faults]), hint=f"edit {source}")
+    return drafts
+
+
+def drafts_from_csv(text: str, *, source: str) -> list[Draft]:
+    """One draft per row; empty cells are gaps.
+
+    Raises:
+        DataError: There is no header, or a row has more or fewer cells than it.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    header = next(reader, None)
+    if not header:
+        raise DataError(f"{source} is empty", hint="its first line names the columns")
+    drafts, faults = [], []
+    for cells in reader:
+        place = f"{source}:{reader.line_num}"
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            faults.append(f"  {place}: {len(cells)} cells under {len(header)} columns")
+            continue
+        filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}
+        drafts.append(
+            Draft(place, {k: _number(v) if k in _NUMBERS else v for k, v in filled.items()})
+        )
+    if faults:
+        raise DataError("\n".join([f"{source} cannot be read:", *faults]), hint=f"edit {source}")
+    return drafts
+
+
+def parse_records(text: str, *, source: str, key: str) -> list[tuple[str, dict[str, Any]]]:
+    """(place, record) of each record in a JSON list of objects that have `key`.
+
+    Raises:
+        DataError: The text is no JSON, no list, or an entry is no such object; all are named.
+    """
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{source} is not valid JSON: {error}", hint=f"edit {source}") from error
+    records = value if isinstance(value, list) else [value]
+    faults = [
+        f"  {source}, entry {number}: not an object with {key!r}"
+        for number, record in enumerate(records, start=1)
+        if not isinstance(record, dict) or key not in record
+    ]
+    if faults:
+        raise DataError("\n".join([f"{source} cannot be read:", *faults[:100]]))
+    return [(f"{source}, entry {number}", record) for number, record in enumerate(records, start=1)]
+
+
+def completed(draft: Draft, defaults: Defaults) -> dict[str, Any]:
+    """The draft with its gaps filled; what is wrong with it is for the label file's rules to say.
+
+    The id depends on who, what, the rubric and the guidance, so that a file read twice gives the
+    same labels.
+    """
+    values = dict(draft.values)
+    values.setdefault("annotator", defaults.annotator)
+    values.setdefault("role", defaults.role)
+    values.setdefault("guidance_version", defaults.guidance_version)
+    values.setdefault("item_kind", "trace")
+    values.setdefault("created_at", defaults.at)
+    identity = {
+        "annotator": values["annotator"],
+        "guidance": values["guidance_version"],
+        "rubric": values.get("rubric"),
+        "trace": values.get("trace_id"),
+    }
+    values.setdefault("label_id", sha256_of(identity)[:16])
+    return values
+
+
+def labels_to_csv(labels: pl.DataFrame) -> str:
+    """The labels as CSV in the columns of `tables.LABELS`, times as ISO 8601 UTC."""
+    form = pl.col("created_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
+    return LABELS.order(labels).with_columns(form).write_csv()
+
+
+def _number(cell: str) -> Any:  # noqa: ANN401 -- a cell that is no number is told as one later
+    try:
+        return float(cell)
+    except ValueError:
+        return cell

@@ -1,0 +1,130 @@
+"""The commands that label, compare and calibrate, as a shell runs them."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from gitloop.cli.main import invoke
+from gitloop.storage.labels import append_labels, read_labels, render_label
+from tests.labelled import label, label_all, labelled_repository
+from tests.repositories import Repository
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Sixty labelled traces; two people agree."""
+    repository = labelled_repository(tmp_path_factory.mktemp("calibrated"))
+    label_all(repository)
+    return repository
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path) -> Repository:
+    """Four traces and no label."""
+    return labelled_repository(tmp_path / "repository", 4)
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["agree"], 0),
+        (["agree", "--by", "route", "--format", "json"], 0),
+        (["agree", "--by", "colour"], 4),
+        (["agree", "--rubric", "polite"], 4),
+        (["calibrate"], 0),
+        (["calibrate", "--format", "json", "-q"], 0),
+        (["calibrate", "--card"], 0),
+        (["calibrate", "--card", "--format", "html"], 0),
+        (["calibrate", "--card", "--rubric", "polite"], 4),
+        (["calibrate", "--format", "md"], 4),
+        (["calibrate", "--card", "--history"], 4),
+        (["calibrate", "--by", "route"], 4),
+        (["calibrate", "--estimate", "10", "--by", "route"], 0),
+        (["calibrate", "--history"], 5),
+        (["labels"], 4),
+        (["labels", "export"], 0),
+        (["labels", "export", "--to", "csv"], 0),
+        (["labels", "import"], 4),
+        (["labels", "import", "nowhere.csv"], 4),
+        (["label", "--as", "a/b"], 4),
+        (["label", "--sample", "0"], 4),
+        (["label", "--as", "amara"], 5),
+    ],
+)
+def test_exit_codes_with_labels(calibrated: Repository, args: list[str], code: int) -> None:
+    """Each command ends with the code that DESIGN.md gives it."""
+    assert invoke([*args, "-C", str(calibrated.root)]) == code
+
+
+@pytest.mark.parametrize("args", [["agree"], ["calibrate"]])
+def test_exit_codes_without_labels(unlabelled: Repository, args: list[str]) -> None:
+    """Nothing to compare and nothing to calibrate on are faults of the data."""
+    assert invoke([*args, "-C", str(unlabelled.root)]) == 5
+
+
+def test_keys_in_the_terminal(
+    unlabelled: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """p, f, s and q work from a pipe as well; every answer is saved; results are on stdout."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("f\nno such office\nthirty days\nx\ns\np\n\nq\n"))
+    args = ["label", "--as", "amara", "--sample", "4", "--format", "json"]
+    assert invoke([*args, "-C", str(unlabelled.root)]) == 0
+    told = capsys.readouterr()
+    report = json.loads(told.out)
+    found = read_labels(unlabelled.root).sort("label")
+    assert (report["n_labelled"], report["n_skipped"]) == (2, 1)
+    assert found["label"].to_list() == ["fail", "pass"]
+    assert found["comment"].to_list() == ["no such office", None]
+    assert found["reference"].to_list() == ["thirty days", None]
+    assert "'x' is none of p, f, s, q" in told.err
+
+
+def test_a_pipe_that_ends_is_no_answer(
+    unlabelled: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the input ends the session; nothing is made up."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("p\n"))
+    assert invoke(["label", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]) == 0
+    assert read_labels(unlabelled.root).height == 1
+
+
+def test_a_trace_does_not_steer_the_terminal(
+    unlabelled: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Escape sequences in what a person reads are made visible."""
+    told = "\x1b[2Jall clear"
+    append_labels(unlabelled.root, "amara", [label("t000", "pass", comment=told)])
+    append_labels(unlabelled.root, "bo", [label("t000", "fail", "bo")])
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    args = ["label", "--senior", "--as", "chen", "--no-color", "-C", str(unlabelled.root)]
+    assert invoke(args) == 0
+    shown = capsys.readouterr().err
+    assert "all clear" in shown
+    assert "\x1b" not in shown
+
+
+def test_import_tells_what_it_did(
+    unlabelled: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report names the files that grew and the next command."""
+    path = tmp_path / "given.jsonl"
+    path.write_text(render_label(label("t000", "fail")), encoding="utf-8")
+    assert invoke(["labels", "import", str(path), "-C", str(unlabelled.root)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "1 labels read: 1 new (0 replace older ones), 0 there already",
+        "  labels/amara.jsonl: 1 lines",
+        "next: git add labels, then gitloop agree",
+    ]
+
+
+def test_lines_fit_a_terminal(calibrated: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """No line of agree or calibrate is wider than 80 columns."""
+    for command in ("agree", "calibrate"):
+        invoke([command, "-C", str(calibrated.root), "--no-color"])
+        lines = capsys.readouterr().out.splitlines()
+        assert lines
+        assert [line for line in lines if len(line) > 80] == []

@@ -1,0 +1,256 @@
+"""`gitloop label`, `labels import`, `labels export` and `agree` on a real repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import polars as pl
+import pytest
+
+from gitloop.core.label import Given
+from gitloop.errors import ConfigError, DataError
+from gitloop.steps.agree import agree
+from gitloop.steps.label import LabelPlan, Question
+from gitloop.steps.label import label as label_step
+from gitloop.steps.labels import ExportPlan, ImportPlan, export_labels, import_labels
+from gitloop.storage import parquet
+from gitloop.storage.labels import append_labels, read_labels, render_label
+from gitloop.tables import CLUSTERS
+from tests.labelled import label, label_all, labelled_repository
+from tests.repositories import Repository
+
+
+@pytest.fixture
+def clustered(tmp_path: Path) -> Repository:
+    """Four traces, three of which represent a cluster."""
+    repository = labelled_repository(tmp_path / "repository", 4)
+    cluster = {
+        "cluster_id": "c1",
+        "name": "lisbon office",
+        "size": 3,
+        "weight": 3.0,
+        "medoid_trace_id": "t000",
+        "medoid_line": "",
+        "representatives": ["t000", "t001", "t002"],
+        "cohesion": 0.9,
+        "routes": ["refund"],
+        "user_cohorts": [],
+        "prompt_versions": [],
+    }
+    rows = pl.DataFrame([cluster], schema=CLUSTERS.schema)
+    parquet.write(repository.root / "loop/cluster/clusters.parquet", CLUSTERS, rows)
+    return repository
+
+
+def say(*answers: Given | str) -> tuple[list[Question], object]:
+    """The questions that will be asked, and somebody who answers them in this order."""
+    asked: list[Question] = []
+    left = iter(answers)
+
+    def ask(question: Question) -> Given | str:
+        asked.append(question)
+        return next(left)
+
+    return asked, ask
+
+
+def test_each_answer_is_a_label(clustered: Repository) -> None:
+    """Answers become lines of the annotator's file; a skipped item stays open."""
+    asked, ask = say(Given("fail", "no such office", "30 days"), "skip", Given("pass"))
+    report = label_step(clustered.root, ask, LabelPlan("amara"))  # type: ignore[arg-type]
+    found = read_labels(clustered.root).select("trace_id", "label", "comment", "cluster_id")
+    assert sorted(found.iter_rows()) == [
+        ("t000", "fail", "no such office", "c1"),
+        ("t002", "pass", None, "c1"),
+    ]
+    assert asked[0].guidance == "Fail whatever the context does not say."
+    assert (report.n_labelled, report.n_skipped, report.n_left) == (2, 1, 1)
+
+
+def test_who_quits_goes_on_later(clustered: Repository) -> None:
+    """What was answered before quitting is kept, and is not asked again."""
+    _, ask = say(Given("fail"), "quit")
+    label_step(clustered.root, ask, LabelPlan("amara"))  # type: ignore[arg-type]
+    asked, ask = say("quit")
+    report = label_step(clustered.root, ask, LabelPlan("amara"))  # type: ignore[arg-type]
+    assert (asked[0].item.trace_id, report.n_done) == ("t001", 1)
+
+
+def test_what_was_answered_before_a_crash_is_on_disk(clustered: Repository) -> None:
+    """An answer is saved before the next question is put."""
+    saved = []
+
+    def ask(question: Question) -> Given:
+        saved.append(read_labels(clustered.root).height)
+        if question.number == 3:
+            raise KeyboardInterrupt
+        return Given("pass")
+
+    with pytest.raises(KeyboardInterrupt):
+        label_step(clustered.root, ask, LabelPlan("amara"))
+    assert saved == [0, 1, 2]
+
+
+def test_the_git_user_labels(clustered: Repository) -> None:
+    """Without a name the Git user's is taken; without that, one must be given."""
+    _, ask = say("quit")
+    with pytest.raises(ConfigError, match="Git does not know who you are"):
+        label_step(clustered.root, ask, LabelPlan())  # type: ignore[arg-type]
+    clustered.git("config", "user.name", "Ada Lovelace")
+    assert label_step(clustered.root, ask, LabelPlan()).annotator == "ada-lovelace"  # type: ignore[arg-type]
+
+
+def test_a_senior_settles(clustered: Repository) -> None:
+    """Two annotators who differ bring the item before the senior, whose label settles it."""
+    append_labels(clustered.root, "amara", [label("t000", "pass"), label("t001", "pass")])
+    append_labels(clustered.root, "bo", [label("t000", "fail", "bo"), label("t001", "pass", "bo")])
+    asked, ask = say(Given("fail"))
+    report = label_step(clustered.root, ask, LabelPlan("chen", is_senior=True))  # type: ignore[arg-type]
+    assert [question.item.trace_id for question in asked] == ["t000"]
+    assert (report.role, report.n_left) == ("senior", 0)
+
+
+def test_nothing_to_choose_from_is_told(tmp_path: Path) -> None:
+    """Before clustering there is no queue, and a random sample needs none."""
+    repository = labelled_repository(tmp_path / "repository", 4)
+    _, ask = say("quit")
+    with pytest.raises(DataError, match="have not been clustered"):
+        label_step(repository.root, ask, LabelPlan("amara"))  # type: ignore[arg-type]
+    asked, ask = say("quit")
+    label_step(repository.root, ask, LabelPlan("amara", n_sample=2))  # type: ignore[arg-type]
+    assert asked[0].n_questions == 2
+
+
+def test_an_unknown_rubric_is_told(clustered: Repository) -> None:
+    """A rubric that params.yaml does not pin cannot be labelled."""
+    _, ask = say()
+    with pytest.raises(ConfigError, match="pins no rubric polite"):
+        label_step(clustered.root, ask, LabelPlan("amara", rubrics=("polite",)))  # type: ignore[arg-type]
+
+
+def test_a_csv_file_becomes_labels(clustered: Repository, tmp_path: Path) -> None:
+    """Gaps are filled: who, guidance, role, id and time; a second import changes nothing."""
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text(
+        "trace_id,rubric,label,comment\n"
+        't000,grounded,fail,"made up, all of it"\n'
+        "t001,grounded,pass,\n",
+        encoding="utf-8",
+    )
+    first = import_labels(clustered.root, (ratings,), ImportPlan(annotator="amara"))
+    again = import_labels(clustered.root, (ratings,), ImportPlan(annotator="amara"))
+    found = read_labels(clustered.root)
+    assert (first.n_new, again.n_new, again.n_unchanged) == (2, 0, 2)
+    assert found["comment"].to_list().count("made up, all of it") == 1
+    assert found["guidance_version"].unique().to_list() == ["1"]
+    assert found["rubric_version"].to_list() == [None, None]
+
+
+def test_labels_go_out_and_come_back(clustered: Repository, tmp_path: Path) -> None:
+    """What export writes, import reads: JSON lines and CSV alike."""
+    label_all(clustered, 4)
+    before = read_labels(clustered.root)
+    for form in ("jsonl", "csv"):
+        path = tmp_path / f"labels.{form}"
+        export_labels(clustered.root, ExportPlan(form, path=path))
+        assert import_labels(clustered.root, (path,), ImportPlan()).n_unchanged == 8
+    assert read_labels(clustered.root).equals(before)
+
+
+def test_a_changed_label_supersedes(clustered: Repository, tmp_path: Path) -> None:
+    """An imported label of the same person, trace and rubric takes the older one's place."""
+    label_all(clustered, 2)
+    path = tmp_path / "amara.jsonl"
+    path.write_text(render_label(label("t000", "pass")), encoding="utf-8")
+    report = import_labels(clustered.root, (path,), ImportPlan())
+    found = read_labels(clustered.root).filter(annotator="amara", trace_id="t000")
+    assert (report.n_replaced, found["label"].to_list()) == (1, ["pass"])
+
+
+def test_one_faulty_label_imports_nothing(clustered: Repository, tmp_path: Path) -> None:
+    """Every fault of every file is told with its place, and nothing is written."""
+    one, other = tmp_path / "one.jsonl", tmp_path / "other.csv"
+    one.write_text(render_label(label("t000", "pass")) + '{"trace_id": "t1"}\n', encoding="utf-8")
+    other.write_text("trace_id,rubric,label,score\nt1,polite,pass,\nt1,grounded,4,four\n")
+    with pytest.raises(DataError) as caught:
+        import_labels(clustered.root, (one, other), ImportPlan(annotator="amara"))
+    told = caught.value.message
+    assert "one.jsonl:2: rubric is missing" in told
+    assert "other.csv:2: params.yaml pins no rubric polite" in told
+    assert 'other.csv:3: score must be a number in [0, 1], not "four"' in told
+    assert not (clustered.root / "labels").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.jsonl", "[1]\n", "a.jsonl:1: not a JSON object"),
+        ("a.jsonl", "{\n", "a.jsonl:1: not valid JSON"),
+        ("a.csv", "trace_id,label\nt1\n", "a.csv:2: 1 cells under 2 columns"),
+        ("a.csv", "", "a.csv is empty"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(
+    clustered: Repository, tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    """A broken file is named, line and all."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        import_labels(clustered.root, (path,), ImportPlan())
+    assert told in caught.value.message
+
+
+def test_labels_for_unknown_traces_are_counted(clustered: Repository, tmp_path: Path) -> None:
+    """A label may come before its trace; how many do is said."""
+    path = tmp_path / "amara.jsonl"
+    path.write_text(render_label(label("elsewhere", "pass")), encoding="utf-8")
+    assert import_labels(clustered.root, (path,), ImportPlan()).n_without_trace == 1
+
+
+def test_agreement_by_route(clustered: Repository) -> None:
+    """Routes come from the traces, though labels do not name them."""
+    label_all(clustered, 4)
+    report = agree(clustered.root, by="route")
+    assert [found.stratum for found in report.rubrics] == ["", "route=refund"]
+    assert report.rubrics[0].raw.value == 1.0
+
+
+def test_nobody_to_agree(clustered: Repository) -> None:
+    """Without labels there is nothing to compare."""
+    with pytest.raises(DataError, match="no labels to compare"):
+        agree(clustered.root)
+
+
+@pytest.mark.parametrize("form", ["label-studio", "argilla"])
+def test_labels_go_to_another_tool_and_come_back(
+    clustered: Repository, tmp_path: Path, form: str
+) -> None:
+    """Another tool's file of our labels, read again, says what the labels said."""
+    rows = [label("t000", "fail", comment="no such office", reference="thirty days")]
+    append_labels(clustered.root, "amara", [*rows, label("t001", "pass")])
+    append_labels(clustered.root, "bo", [label("t000", "fail", "bo")])
+    path = tmp_path / "file.json"
+    export_labels(clustered.root, ExportPlan(form, is_wanted=True, path=path))
+    report = import_labels(clustered.root, (path,), ImportPlan(form))
+    assert (report.n_read, report.n_unchanged) == (3, 3)
+
+
+@pytest.mark.parametrize("form", ["label-studio", "argilla"])
+def test_representatives_go_out_to_be_labelled(clustered: Repository, form: str) -> None:
+    """With nothing labelled, the clusters' representatives are what another tool is given."""
+    text = export_labels(clustered.root, ExportPlan(form, is_wanted=True)).text
+    assert [name for name in ("t000", "t001", "t002", "t003") if name in text] == [
+        "t000",
+        "t001",
+        "t002",
+    ]
+
+
+def test_the_configuration_for_label_studio_shows_the_guidance(clustered: Repository) -> None:
+    """The labelling page of Label Studio asks for each rubric and shows its guidance."""
+    text = export_labels(clustered.root, ExportPlan("label-studio-config")).text
+    page = ET.fromstring(text)  # noqa: S314 -- our own text
+    assert page.find("Choices[@name='grounded']") is not None
+    assert "grounded: Fail whatever the context does not say." in text
