@@ -1,0 +1,38 @@
+"""Cases through the target, outputs through the judges, and every call through the call store.
+
+Example:
+    store = call_store(workspace, "loop/score/calls.parquet")
+    answers = run_target(workspace, cases, store)
+    scores = judge_cases(workspace, ["grounded"], with_outputs(cases, answers), store)
+    workspace.write("loop/score/calls.parquet", CALLS, store.used())
+"""
+
+from gitloop.evaluation.judging import (
+    BoundJudge,
+    judge_cases,
+    judge_name,
+    judge_selected,
+    judge_sha256,
+    missing_field,
+    open_judge,
+    open_judges,
+    score_row,
+)
+from gitloop.evaluation.recorded import call_store
+from gitloop.evaluation.running import open_target, run_target, with_outputs
+
+__all__ = [
+    "BoundJudge",
+    "call_store",
+    "judge_cases",
+    "judge_name",
+    "judge_selected",
+    "judge_sha256",
+    "missing_field",
+    "open_judge",
+    "open_judges",
+    "open_target",
+    "run_target",
+    "score_row",
+    "with_outputs",
+]

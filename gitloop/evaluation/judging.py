@@ -1,0 +1,223 @@
+"""Outputs through the judges that params.yaml pins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from gitloop.digests import sha256_of
+from gitloop.errors import ConfigError
+from gitloop.evaluation.calling import ask, refuse_errors, storable
+from gitloop.params import JudgePin, Rubric
+from gitloop.plugins import load
+from gitloop.protocols import Judge, Progress, silent
+from gitloop.records import Answer, Case, Judgement
+from gitloop.storage.calls import CallStore
+from gitloop.tables import SCORES
+from gitloop.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class BoundJudge:
+    """A rubric, and the judge that params.yaml pins for it.
+
+    Attributes:
+        rubric: The rubric.
+        pin: The pin.
+        judge: The judge, ready to judge this rubric.
+    """
+
+    rubric: Rubric
+    pin: JudgePin
+    judge: Judge
+
+    @property
+    def name(self) -> str:
+        """How the judge is named in scores, e.g. "local/1" or "openai/1:gpt-4o"."""
+        return judge_name(self.pin)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of everything that decides its scores: the rubric's content and the pin."""
+        return judge_sha256(self.rubric, self.pin)
+
+
+def judge_sha256(rubric: Rubric, pin: JudgePin) -> str:
+    """Digest of everything that decides a judge's scores: the rubric's content and the pin."""
+    return sha256_of({"rubric": rubric.sha256, "pin": pin.model_dump()})
+
+
+def judge_name(pin: JudgePin) -> str:
+    """The pinned judge's kind, version and model, e.g. "local/1" or "openai/1:gpt-4o"."""
+    return f"{pin.use}/{pin.version}" + (f":{pin.model}" if pin.model else "")
+
+
+def open_judge(workspace: Workspace, rubric: str) -> BoundJudge:
+    """The judge of a rubric, as params.yaml pins it.
+
+    Raises:
+        ConfigError: The rubric is not pinned or not there, its judge has another version than the
+            pin, or the rubric says nothing to that kind of judge.
+    """
+    pins = workspace.params.rubrics
+    if rubric not in pins:
+        known = ", ".join(sorted(pins)) or "none"
+        raise ConfigError(
+            f"params.yaml pins no rubric {rubric}",
+            hint=f"add rubrics.{rubric} to params.yaml; pinned: {known}",
+        )
+    pin = pins[rubric].judge
+    plugin = load("judges", pin.use)
+    _require_version("judge", pin.use, plugin.version, pin.version, f"rubrics.{rubric}.judge")
+    found = workspace.rubric(rubric)
+    if pin.use not in found.scorer:
+        raise ConfigError(
+            f"rubrics/{rubric}.yaml has no scorer for the judge {pin.use}",
+            hint=f"it has {', '.join(sorted(found.scorer))}; add scorer.{pin.use},"
+            f" or edit params.yaml: rubrics.{rubric}.judge.use",
+        )
+    return BoundJudge(found, pin, plugin(found, pin, workspace.root))
+
+
+def open_judges(workspace: Workspace, rubrics: Sequence[str] | None = None) -> list[BoundJudge]:
+    """The judges of these rubrics, or of all that params.yaml pins, sorted by rubric.
+
+    Raises:
+        ConfigError: As `open_judge`; every rubric's fault at once.
+    """
+    opened, faults = [], []
+    for rubric in sorted(set(workspace.params.rubrics if rubrics is None else rubrics)):
+        try:
+            opened.append(open_judge(workspace, rubric))
+        except ConfigError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise ConfigError(
+            "\n".join(fault.message for fault in faults), hint="run: gitloop rubric lint"
+        )
+    return opened
+
+
+def judge_cases(
+    workspace: Workspace,
+    rubrics: Sequence[str],
+    cases: Sequence[Case],
+    store: CallStore,
+    progress: Progress = silent,
+) -> pl.DataFrame:
+    """The scores of every case on every rubric, fitting `tables.SCORES`, sorted by its key.
+
+    Raises:
+        ConfigError: A rubric or its judge is misconfigured.
+        StaleError: Mode replay, and a judgement was never recorded.
+        ApiError: More calls failed than `score.max_error_rate` allows.
+        CallTimeoutError: The same, and most of them were too slow.
+    """
+    return judge_selected(workspace, dict.fromkeys(rubrics, cases), store, progress)
+
+
+def judge_selected(
+    workspace: Workspace,
+    selected: Mapping[str, Sequence[Case]],
+    store: CallStore,
+    progress: Progress = silent,
+) -> pl.DataFrame:
+    """The scores of each rubric's own cases; otherwise as `judge_cases`.
+
+    Args:
+        workspace: The checkout.
+        selected: Rubric → the cases to judge by it.
+        store: Where the calls go through.
+        progress: Is told how far each rubric is.
+    """
+    judges = open_judges(workspace, list(selected))
+    limit = workspace.params.score.max_error_rate
+    frames = []
+    for bound in judges:
+        cases = selected[bound.rubric.name]
+        judged = _judged(bound, cases, store, progress)
+        told = [(judgement.status, judgement.reason) for judgement, _ in judged]
+        refuse_errors(f"judge of {bound.rubric.name}", told, limit)
+        rows = [
+            score_row(bound, case, judgement, answer)
+            for case, (judgement, answer) in zip(cases, judged, strict=True)
+        ]
+        frames.append(pl.DataFrame(rows, schema=SCORES.schema))
+    return SCORES.order(pl.concat(frames)) if frames else SCORES.empty()
+
+
+def score_row(
+    bound: BoundJudge, case: Case, judgement: Judgement, answer: Answer | None = None
+) -> dict[str, Any]:
+    """One row of `tables.SCORES`."""
+    return {
+        "item_id": case.item_id,
+        "rubric": bound.rubric.name,
+        "rubric_version": bound.rubric.version,
+        "rubric_sha256": bound.rubric.sha256,
+        "judge": bound.name,
+        "replicate": case.replicate,
+        "status": judgement.status,
+        "score": judgement.score,
+        "reason": judgement.reason or None,
+        "latency_s": answer.latency_s if answer else None,
+        "cost_usd": answer.cost_usd if answer else None,
+    }
+
+
+def _judged(
+    bound: BoundJudge, cases: Sequence[Case], store: CallStore, progress: Progress
+) -> list[tuple[Judgement, Answer | None]]:
+    """A judgement per case; one that lacks what the rubric requires is never put to the judge."""
+    lacks = [missing_field(bound.rubric, case) for case in cases]
+    able = [case for case, field in zip(cases, lacks, strict=True) if not field]
+    requests = [bound.judge.request(case) for case in able]
+    what = f"judging {bound.rubric.name}"
+    answers = iter(ask("judge", bound.judge, requests, store, progress, what))
+    judged: list[tuple[Judgement, Answer | None]] = []
+    for field in lacks:
+        if field:
+            judged.append((Judgement("missing", None, f"the row has no {field}"), None))
+        else:
+            answer = next(answers)
+            judged.append((_read(bound.judge, answer), answer))
+    return judged
+
+
+def missing_field(rubric: Rubric, case: Case) -> str:
+    """The first field that the rubric requires and the case lacks, or ""; output always counts."""
+    needed = ("output", *rubric.requires)
+    return next((name for name in needed if getattr(case, name) is None), "")
+
+
+def _read(judge: Judge, answer: Answer) -> Judgement:
+    """The judgement in an answer; whatever is no score in [0, 1] is an error."""
+    judgement = judge.read(answer) if answer.status == "ok" else None
+    if judgement is None:
+        return Judgement(answer.status, None, _line(answer.error))
+    reason = _line(judgement.reason)
+    if judgement.status != "ok":
+        return Judgement(judgement.status, None, reason)
+    score = judgement.score
+    if score is None or not 0.0 <= score <= 1.0:  # NaN compares false
+        return Judgement("error", None, f"the judge's score is {score}, which is not in [0, 1]")
+    return Judgement("ok", float(score), reason)
+
+
+def _line(text: str) -> str:
+    """The text on one line of at most 500 characters."""
+    line = " ".join(storable(text).split())
+    return line if len(line) <= 500 else f"{line[:499]}…"
+
+
+def _require_version(kind: str, name: str, actual: str, pinned: str, key: str) -> None:
+    if actual != pinned:
+        raise ConfigError(
+            f"params.yaml pins version {pinned} of the {kind} {name}, but {actual} is installed",
+            hint=f"edit params.yaml: {key}.version, and calibrate again",
+        )

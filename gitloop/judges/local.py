@@ -1,0 +1,84 @@
+"""The local judge: a deterministic metric, with no model and no network.
+
+A rubric says which one: `scorer: {local: {metric: contains, all: [refund]}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gitloop.arguments import check
+from gitloop.documents import nearest
+from gitloop.errors import ConfigError
+from gitloop.judges.metrics import NAMES, metric
+from gitloop.judges.metrics.metric import unjudgeable
+from gitloop.params import JudgePin, Rubric
+from gitloop.records import Answer, Case, Judgement
+
+
+class LocalJudge:
+    """Scores by a deterministic metric, with no model and no network."""
+
+    id: ClassVar[str] = "local"
+    version: ClassVar[str] = "1"
+    is_pure: ClassVar[bool] = True
+
+    def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:  # noqa: ARG002 -- the protocol's
+        where = f"rubrics/{rubric.name}.yaml: scorer.local"
+        check(pin.parameters, {}, where=f"params.yaml: rubrics.{rubric.name}.judge.parameters")
+        form = dict(rubric.scorer[self.id])
+        name = form.pop("metric", None)
+        if name not in NAMES:
+            like = nearest(str(name), list(NAMES))
+            raise ConfigError(
+                f"{where}.metric is missing"
+                if name is None
+                else f"{where}.metric: there is no metric {name}"
+                + (f"; did you mean {like}?" if like else ""),
+                hint="run: gitloop judge list",
+            )
+        self._metric = metric(name)
+        self._arguments = check(form, self._metric.arguments, where=where)
+        try:
+            self._score = self._metric.make(self._arguments)
+        except ValueError as error:
+            raise ConfigError(
+                f"{where}.{error}", hint=f"edit rubrics/{rubric.name}.yaml"
+            ) from error
+
+    def request(self, case: Case) -> dict[str, Any]:
+        """The metric, its arguments and the texts that it looks at."""
+        names = dict.fromkeys((*self._metric.needs, *self._metric.takes))
+        row = {name: getattr(case, name) for name in names}
+        return {"metric": self._metric.name, "arguments": self._arguments, "row": row}
+
+    def call(self, requests: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """One judgement per request; a row that the metric cannot take has the status missing."""
+        rows = [request["row"] for request in requests]
+        lacks = [self._lack(row) for row in rows]
+        able = [
+            {name: text for name, text in row.items() if text is not None}
+            for row, lack in zip(rows, lacks, strict=True)
+            if not lack
+        ]
+        judged = iter(self._score(able))
+        judgements = [unjudgeable(lack) if lack else next(judged) for lack in lacks]
+        return [
+            Answer("ok", {"status": found.status, "score": found.score, "reason": found.reason})
+            for found in judgements
+        ]
+
+    def read(self, answer: Answer) -> Judgement:
+        """The judgement in an answer."""
+        return Judgement(**answer.value)
+
+    def _lack(self, row: Mapping[str, str | None]) -> str:
+        """Why the metric cannot take the row, or ""."""
+        absent = [name for name in self._metric.needs if row[name] is None]
+        if absent:
+            return f"the row has no {' and no '.join(absent)}"
+        if not self._metric.takes_empty and not str(row["output"]).strip():
+            return "the output is empty"
+        return ""

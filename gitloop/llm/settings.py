@@ -1,0 +1,123 @@
+"""How an endpoint is reached and how hard it is pressed: none of it decides an answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from gitloop.arguments import Argument, check
+from gitloop.errors import ConfigError
+
+DEFAULT_URL = "https://api.openai.com/v1"
+
+_BUDGET = {
+    "calls": Argument("integer", "most calls of one run", default=None, low=1),
+    "tokens": Argument("integer", "most tokens of one run", default=None, low=1),
+    "usd": Argument("number", "most US dollars of one run; needs price", default=None, low=0),
+}
+_PRICE = {
+    "input": Argument("number", "US dollars for a million tokens read", low=0),
+    "output": Argument("number", "US dollars for a million tokens written", low=0),
+}
+SETTINGS = {
+    "base_url": Argument(
+        "text", "address up to /v1; by default $OPENAI_BASE_URL, or OpenAI's own", default=None
+    ),
+    "api_key_env": Argument(
+        "text", "environment variable that holds the API key", default="OPENAI_API_KEY"
+    ),
+    "concurrency": Argument("integer", "most calls at a time", default=8, low=1, high=1024),
+    "connect_timeout_s": Argument("number", "seconds to connect", default=10.0, low=0.001),
+    "timeout_s": Argument("number", "seconds for one whole answer", default=120.0, low=0.001),
+    "attempts": Argument("integer", "most attempts of one call", default=6, low=1, high=100),
+    "max_wait_s": Argument("number", "most seconds that one call waits", default=120.0, low=0),
+    "budget": Argument("mapping", "calls, tokens and usd of one run", default={}),
+    "price": Argument("mapping", "input and output, US dollars a million tokens", default={}),
+}
+"""Parameters of a pin that reach an endpoint, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an endpoint is reached and how hard it is pressed.
+
+    Attributes:
+        base_url: Address up to and with /v1, without a slash at its end.
+        api_key: Bearer token, or "" for none.
+        concurrency: Most calls at a time, ≥ 1.
+        connect_timeout_s: Seconds to connect.
+        timeout_s: Seconds for one whole answer.
+        attempts: Most attempts of one call, ≥ 1.
+        max_wait_s: Most seconds that one call waits between its attempts, all together.
+        max_calls: Most calls of one run, or None.
+        max_tokens: Most tokens of one run, or None.
+        max_usd: Most US dollars of one run, or None.
+        input_usd: US dollars for a million tokens read, or None.
+        output_usd: US dollars for a million tokens written, or None.
+    """
+
+    base_url: str
+    api_key: str = ""
+    concurrency: int = 8
+    connect_timeout_s: float = 10.0
+    timeout_s: float = 120.0
+    attempts: int = 6
+    max_wait_s: float = 120.0
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_usd: float | None = None
+    input_usd: float | None = None
+    output_usd: float | None = None
+
+
+def settings(given: Mapping[str, Any], *, where: str) -> Settings:
+    """The settings in a pin's checked parameters; the key itself is only ever in the environment.
+
+    Raises:
+        ConfigError: The address is none, or budget and price do not fit.
+    """
+    url = given["base_url"] or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"{where}.base_url is {url!r}, not an http address")
+    if parts.username or parts.password:
+        raise ConfigError(
+            f"{where}.base_url holds a password",
+            hint=f"put it into the environment variable {given['api_key_env']}",
+        )
+    budget = check(given["budget"], _BUDGET, where=f"{where}.budget")
+    price = check(given["price"], _PRICE, where=f"{where}.price") if given["price"] else {}
+    if budget["usd"] is not None and not price:
+        raise ConfigError(
+            f"{where}.budget.usd needs {where}.price", hint="add price: {input: …, output: …}"
+        )
+    return Settings(
+        base_url=url.rstrip("/"),
+        api_key=os.environ.get(given["api_key_env"], ""),
+        concurrency=given["concurrency"],
+        connect_timeout_s=float(given["connect_timeout_s"]),
+        timeout_s=float(given["timeout_s"]),
+        attempts=given["attempts"],
+        max_wait_s=float(given["max_wait_s"]),
+        max_calls=budget["calls"],
+        max_tokens=budget["tokens"],
+        max_usd=budget["usd"],
+        input_usd=price.get("input"),
+        output_usd=price.get("output"),
+    )
+
+
+def require_key(known: Settings, variable: str) -> None:
+    """Refuse to call a cloud that wants a key when there is none; replay never comes here.
+
+    Raises:
+        ConfigError: The address is OpenAI's own, and the environment variable is not set.
+    """
+    if known.base_url == DEFAULT_URL and not known.api_key:
+        raise ConfigError(
+            f"the environment variable {variable} is not set",
+            hint=f"export {variable}=…, name another base_url, or set calls.mode: replay",
+        )
