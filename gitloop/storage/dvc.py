@@ -7,16 +7,18 @@ and its object takes milliseconds; one DVC process takes about a second, so path
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitloop.documents import dump, parse
+from gitloop.documents import parse
 from gitloop.errors import ConfigError, DataError, MissingObjectError, ToolError
 from gitloop.storage.files import md5, replacing
 
@@ -24,6 +26,10 @@ _OURS = re.compile(
     rb"^outs:\n- md5: ([0-9a-f]{32})\n  size: ([0-9]+)\n  hash: md5\n  path: ([^\n:#\"']+)\n"
     rb"(?:wdir: ([^\n:#\"']+)\n)?$"
 )
+
+_MD5 = re.compile(r"^[0-9a-f]{32}$")
+_BARE = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_./+@-]*$")
+_NUMBER = re.compile(r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?$|^\.[0-9]|^0[xo][0-9a-fA-F_]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,18 @@ class Pointer:
 
     def render(self) -> str:
         """The pointer's text, exactly as DVC writes it."""
-        out = {"md5": self.md5, "size": self.size, "hash": "md5", "path": self.path}
-        return dump({"outs": [out]} | ({"wdir": self.wdir} if self.wdir else {}))
+        size = "" if self.size is None else f"  size: {self.size}\n"
+        lines = (
+            f"outs:\n- md5: {_plain(self.md5)}\n{size}  hash: md5\n  path: {_plain(self.path)}\n"
+        )
+        return lines + (f"wdir: {_plain(self.wdir)}\n" if self.wdir else "")
+
+
+def _plain(text: str) -> str:
+    """The text as ruamel.yaml writes it for DVC: bare, unless YAML would read a number."""
+    if not _BARE.match(text):
+        return json.dumps(text, ensure_ascii=False)
+    return f"'{text}'" if _NUMBER.match(text) else text
 
 
 def parse_pointer(content: bytes, *, source: str) -> Pointer:
@@ -63,11 +79,14 @@ def parse_pointer(content: bytes, *, source: str) -> Pointer:
     try:
         value = parse(content.decode(), source=source).value
         out = value["outs"][0]
-        return Pointer(
+        pointer = Pointer(
             str(out["md5"]), out.get("size"), str(out["path"]), str(value.get("wdir", ""))
         )
     except (ConfigError, UnicodeDecodeError, KeyError, IndexError, TypeError) as error:
         raise DataError(f"{source} is not a DVC pointer to one file", hint=hint) from error
+    if not _MD5.match(pointer.md5):
+        raise DataError(f"{source} is not a DVC pointer to one file", hint=hint)
+    return pointer
 
 
 class Dvc:
@@ -76,11 +95,17 @@ class Dvc:
     Args:
         root: The repository's root.
         common_dir: The directory that linked worktrees share (git's common directory).
+
+    Attributes:
+        scratch: Where things are remembered that can be computed again; in no commit, never shared.
     """
 
     def __init__(self, root: Path, common_dir: Path) -> None:
         self._root = root
         self._main_root = common_dir.parent
+        self.scratch = common_dir / "gitloop"
+        self._intact_file = self.scratch / "intact"
+        self._intact: set[str] | None = None
 
     @property
     def is_initialised(self) -> bool:
@@ -91,20 +116,9 @@ class Dvc:
         """Where objects may lie: the configured cache first, then the main worktree's."""
         found = []
         for root in dict.fromkeys((self._root, self._main_root)):
-            dvc_dir = root / ".dvc"
-            configured = ""
-            for name in ("config", "config.local"):
-                config = configparser.ConfigParser(interpolation=None, strict=False)
-                try:
-                    config.read(dvc_dir / name, encoding="utf-8")
-                except configparser.Error as error:
-                    raise ConfigError(
-                        f".dvc/{name} cannot be read: {str(error).splitlines()[0]}",
-                        hint=f"edit .dvc/{name}",
-                    ) from error
-                configured = config.get("cache", "dir", fallback=configured).strip("\"'")
+            configured = _config(root).get("cache", "dir", fallback="").strip("\"'")
             path = Path(os.path.expanduser(configured)) if configured else Path("cache")  # noqa: PTH111
-            found.append(dvc_dir / path)
+            found.append(root / ".dvc" / path)
         return found
 
     def object_path(self, digest: str) -> Path | None:
@@ -115,18 +129,38 @@ class Dvc:
                 return path
         return None
 
+    def is_intact(self, path: Path, digest: str) -> bool:
+        """Whether the file's bytes have this MD5; remembered for as long as its stat stays."""
+        if self._intact is None:
+            memory = self._intact_file
+            lines = memory.read_text(encoding="ascii").splitlines() if memory.is_file() else []
+            self._intact = set(lines)
+        stat = path.stat()
+        line = f"{digest} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+        if line in self._intact:
+            return True
+        if md5(path) != digest:
+            return False
+        self._intact.add(line)
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with self._intact_file.open("a", encoding="ascii") as handle:
+            handle.write(line + "\n")
+        return True
+
     def store(self, path: Path) -> Pointer:
         """Put a copy of the file into the cache and return a pointer to it, named as the file.
 
         The file itself stays where it is. Writing is atomic; an object that is there is left alone.
+        In a linked worktree the main one's cache gets a copy too: worktrees come and go.
         """
         digest = md5(path)
         size = path.stat().st_size
-        if self.object_path(digest) is None:
-            target = self.cache_dirs()[0] / "files" / "md5" / digest[:2] / digest[2:]
-            with replacing(target) as temporary:
-                shutil.copyfile(path, temporary)
-            target.chmod(0o444)
+        for cache in self.cache_dirs():
+            target = cache / "files" / "md5" / digest[:2] / digest[2:]
+            if not target.is_file():
+                with replacing(target) as temporary:
+                    shutil.copyfile(path, temporary)
+                target.chmod(0o444)
         return Pointer(digest, size, path.name)
 
     def fetch(self, pointers: list[str]) -> None:
@@ -144,15 +178,63 @@ class Dvc:
                 hint="run: dvc remote list, then dvc fetch",
             ) from error
 
-    def run(self, *args: str) -> str:
-        """What `dvc args` prints.
+    def fetch_objects(self, pointers: list[Pointer]) -> None:
+        """Bring the pointers' objects into the cache, whatever commit the pointers stand in.
+
+        DVC fetches what `.dvc` files of a checkout name. So a checkout is made for it, under Git's
+        own directory, with this repository's remotes and cache: the work tree is not touched.
+
+        Raises:
+            MissingObjectError: There is no remote, or it does not have them.
+        """
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.scratch, prefix="fetch-") as folder:
+            outside = Path(folder)
+            (outside / ".dvc").mkdir()
+            with (outside / ".dvc" / "config").open("w", encoding="utf-8") as handle:
+                self._detached_config().write(handle)
+            for number, pointer in enumerate(pointers):
+                named = Pointer(pointer.md5, pointer.size, f"{number}.parquet")
+                (outside / f"{number}.dvc").write_text(named.render(), encoding="utf-8")
+            try:
+                self.run("fetch", "--quiet", directory=outside)
+                told = "the remote does not have them, or there is none"
+            except ToolError as error:
+                told = error.message
+        missing = [pointer for pointer in pointers if self.object_path(pointer.md5) is None]
+        if missing:
+            names = ", ".join(pointer.path for pointer in missing[:3])
+            raise MissingObjectError(
+                f"{len(missing)} objects are not in the cache and cannot be fetched:"
+                f" {names}{' …' if len(missing) > 3 else ''}\n  {told}",
+                hint="run: dvc remote list, then dvc pull where they were made",
+            )
+
+    def _detached_config(self) -> configparser.ConfigParser:
+        """This repository's DVC settings, true from any directory."""
+        config = _config(self._root)
+        for section in config.sections():
+            url = config.get(section, "url", fallback="")
+            if url and "://" not in url and not Path(url).is_absolute():
+                config.set(section, "url", os.path.abspath(self._root / ".dvc" / url))  # noqa: PTH100
+        for section, key, value in (
+            ("core", "no_scm", "true"),
+            ("cache", "dir", str(self.cache_dirs()[0].absolute())),
+        ):
+            if not config.has_section(section):
+                config.add_section(section)
+            config.set(section, key, value)
+        return config
+
+    def run(self, *args: str, directory: Path | None = None) -> str:
+        """What `dvc args` prints, run at the root or in `directory`.
 
         Raises:
             ToolError: dvc failed; the end of its own words is in the message.
         """
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *args],
-            cwd=self._root,
+            cwd=directory or self._root,
             capture_output=True,
             text=True,
             check=False,
@@ -185,3 +267,21 @@ class Dvc:
             raise DataError(f"dvc.lock cannot be read: {error}", hint="run: dvc repro") from error
         stages = (value or {}).get("stages", {})
         return stages if isinstance(stages, dict) else {}
+
+
+def _config(root: Path) -> configparser.ConfigParser:
+    """The repository's DVC settings, those of this machine above those in Git.
+
+    Raises:
+        ConfigError: A file is no configuration.
+    """
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    for name in ("config", "config.local"):
+        try:
+            config.read(root / ".dvc" / name, encoding="utf-8")
+        except configparser.Error as error:
+            raise ConfigError(
+                f".dvc/{name} cannot be read: {str(error).splitlines()[0]}",
+                hint=f"edit .dvc/{name}",
+            ) from error
+    return config

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -17,7 +18,7 @@ from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 from gitdb import IStream
 from gitdb.exc import BadName
 
-from gitloop.errors import ToolError, WorkspaceError
+from gitloop.errors import BranchMovedError, ToolError, WorkspaceError
 
 _NO_COMMIT = "0" * 40
 
@@ -63,7 +64,7 @@ class GitRepository:
             )
         self.root = Path(str(self._repo.working_tree_dir))
         self.git_dir = Path(self._repo.git_dir)
-        self.common_dir = Path(self._repo.common_dir)
+        self.common_dir = Path(self._repo.common_dir).resolve()
 
     def run(self, *args: str, env: dict[str, str] | None = None, stdin: bytes = b"") -> bytes:
         """What `git args` writes to stdout, untouched.
@@ -71,9 +72,10 @@ class GitRepository:
         Raises:
             ToolError: git failed; its own words are in the message.
         """
-        with tempfile.TemporaryFile() as source:
-            source.write(stdin)
-            source.seek(0)
+        with tempfile.TemporaryFile(dir=self.git_dir) if stdin else nullcontext() as source:
+            if source is not None:
+                source.write(stdin)
+                source.seek(0)
             try:
                 out = self._repo.git.execute(
                     ["git", *args],
@@ -118,6 +120,17 @@ class GitRepository:
         found = self.text("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         return found or None
 
+    def checked_out(self) -> dict[str, str]:
+        """Branch → directory of each worktree that has a branch checked out, this one included."""
+        found, directory = {}, ""
+        for line in self.run("worktree", "list", "--porcelain", "-z").split(b"\0"):
+            key, _, value = os.fsdecode(line).partition(" ")
+            if key == "worktree":
+                directory = value
+            elif key == "branch":
+                found[value.removeprefix("refs/heads/")] = directory
+        return found
+
     def changes(self) -> list[str]:
         """Paths that differ from HEAD or are untracked and not ignored, sorted."""
         entries = self.run("status", "--porcelain=v1", "-z", "--untracked-files=all").split(b"\0")
@@ -155,6 +168,30 @@ class GitRepository:
         lines = self.text("log", form, *options, revision, *scope).splitlines()
         return [_commit(line) for line in lines if line]
 
+    def additions(self, revision: str, folder: str) -> dict[str, Commit]:
+        """Path → the commit on the first-parent line that brought the file in, one git process."""
+        form = "--format=%x01%H%x00%s%x00%an%x00%cI"
+        options = ("-z", "--first-parent", "--diff-merges=first-parent", "--diff-filter=A")
+        text = self.run("log", form, "--name-only", *options, revision, "--", folder)
+        found: dict[str, Commit] = {}
+        for block in text.split(b"\x01")[1:]:
+            *head, rest = block.split(b"\0", 3)
+            at, *paths = rest.split(b"\0")
+            commit = _commit("\0".join(os.fsdecode(field) for field in (*head, at.strip())))
+            for path in paths:
+                if name := os.fsdecode(path).lstrip("\n"):
+                    found.setdefault(name, commit)
+        return found
+
+    def unmerged(self) -> dict[str, dict[int, str]]:
+        """Path → stage (1 base, 2 ours, 3 theirs) → blob id, of every conflict in the index."""
+        found: dict[str, dict[int, str]] = {}
+        for entry in filter(None, self.run("ls-files", "--unmerged", "-z").split(b"\0")):
+            meta, path = entry.split(b"\t", 1)
+            _, blob, stage = meta.decode().split()
+            found.setdefault(os.fsdecode(path), {})[int(stage)] = blob
+        return found
+
     def commit_on_branch(
         self,
         branch: str,
@@ -180,33 +217,36 @@ class GitRepository:
             The new commit's id.
 
         Raises:
-            ToolError: The branch moved meanwhile, or git failed.
+            BranchMovedError: The branch moved meanwhile; nothing happened.
+            ToolError: git failed.
         """
         stamp = f"{int(at.timestamp())} +0000"
         times = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
         lines = []
         for path, content in sorted(files.items()):
             if content is None:
-                lines.append(f"0 {_NO_COMMIT}\t{path}\0")
+                lines.append(b"0 %s\t%s\0" % (_NO_COMMIT.encode(), os.fsencode(path)))
             else:
                 blob = self._repo.odb.store(IStream("blob", len(content), BytesIO(content)))
-                lines.append(f"100644 {blob.hexsha.decode()}\t{path}\0")
+                lines.append(b"100644 %s\t%s\0" % (blob.hexsha, os.fsencode(path)))
         with tempfile.TemporaryDirectory(dir=self.git_dir, prefix="gitloop-") as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             self.run("read-tree", parent, env=index)
-            self.run("update-index", "-z", "--index-info", env=index, stdin="".join(lines).encode())
+            self.run("update-index", "-z", "--index-info", env=index, stdin=b"".join(lines))
             tree = self.run("write-tree", env=index).decode().strip()
         words = message.encode()
         commit = (
             self.run("commit-tree", tree, "-p", parent, env=times, stdin=words).decode().strip()
         )
         before = self.branch_head(branch)
-        if before not in (None, parent):
-            raise ToolError(
-                f"branch {branch} moved meanwhile", hint="run the command again, or use --onto"
-            )
-        self.run("update-ref", f"refs/heads/{branch}", commit, before or _NO_COMMIT)
-        return commit
+        try:
+            if before in (None, parent):
+                self.run("update-ref", f"refs/heads/{branch}", commit, before or _NO_COMMIT)
+                return commit
+        except ToolError:
+            if self.branch_head(branch) == before:
+                raise
+        raise BranchMovedError(f"branch {branch} moved meanwhile", hint="run the command again")
 
 
 def _commit(line: str) -> Commit:

@@ -9,22 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
 
 from gitloop.digests import dataset_digest, row_digest
-from gitloop.documents import parse
-from gitloop.errors import ConfigError, DataError, TableError
+from gitloop.errors import DataError, TableError
 from gitloop.params import DatasetSpec, parse_dataset
 from gitloop.storage import parquet
 from gitloop.storage.dvc import Dvc, Pointer, parse_pointer
-from gitloop.storage.files import md5
+from gitloop.storage.files import write_text
+from gitloop.storage.lineage import SCHEMA, GoldenRecord, heads, parse_record, version_of
 from gitloop.storage.trees import Tree
 from gitloop.tables import GOLDEN
 
-SCHEMA = {column.name: str(column.dtype) for column in GOLDEN.columns}
+__all__ = ["SCHEMA", "GoldenRecord", "GoldenSet", "Part", "content", "digest", "parse_record"]
+
+_DIGESTS = "digests-1"
+"""Where row digests are remembered, by the MD5 of their part; the number follows their rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +46,6 @@ class Part:
     pointer_path: str
     data_path: str
     pointer: Pointer
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenRecord:
-    """What `log/<id>.yaml` says: one promotion, correction or retirement.
-
-    Attributes:
-        id: Version that it made, e.g. "2026.05-3fa2c1"; stem of its file.
-        parents: Versions that it was written against; two after a merge, none at the start.
-        dataset_sha256: Dataset digest right after it.
-        content: The whole record.
-    """
-
-    id: str
-    parents: tuple[str, ...]
-    dataset_sha256: str
-    content: Mapping[str, Any]
 
 
 class GoldenSet:
@@ -80,7 +67,7 @@ class GoldenSet:
 
     def exists(self) -> bool:
         """Whether the tree holds the set's dataset.yaml."""
-        return f"{self.path}/dataset.yaml" in self._tree.files(self.path)
+        return self._tree.has(f"{self.path}/dataset.yaml")
 
     def spec(self) -> DatasetSpec:
         """The settings in dataset.yaml."""
@@ -93,11 +80,29 @@ class GoldenSet:
         Raises:
             DataError: A pointer is broken, or points outside the set's data directory.
         """
-        paths = [p for p in self._tree.files(f"{self.path}/parts") if p.endswith(".parquet.dvc")]
+        paths = self.pointer_paths()
         contents = self._tree.read(paths)
-        return [self._part(path, content) for path, content in zip(paths, contents, strict=True)]
+        return [self.part(path, content) for path, content in zip(paths, contents, strict=True)]
 
-    def _part(self, path: str, content: bytes) -> Part:
+    def part_named(self, part_id: str) -> Part:
+        """The part with this id.
+
+        Raises:
+            DataError: There is none, or its pointer is broken.
+        """
+        path = f"{self.path}/parts/{part_id}.parquet.dvc"
+        return self.part(path, self._tree.read([path])[0])
+
+    def pointer_paths(self) -> list[str]:
+        """The `.dvc` files of the parts, sorted."""
+        return [p for p in self._tree.files(f"{self.path}/parts") if p.endswith(".parquet.dvc")]
+
+    def part(self, path: str, content: bytes) -> Part:
+        """The part that the `.dvc` file `path` with this content names.
+
+        Raises:
+            DataError: The pointer is broken, or points outside the set's data directory.
+        """
         pointer = parse_pointer(content, source=path)
         folder = PurePosixPath(path).parent / pointer.wdir
         data_path = os.path.normpath(folder / pointer.path)
@@ -114,21 +119,23 @@ class GoldenSet:
         Raises:
             DataError: A record cannot be read.
         """
-        paths = [p for p in self._tree.files(f"{self.path}/log") if p.endswith(".yaml")]
+        paths = self.record_paths()
         return [
             parse_record(content, source=path)
             for path, content in zip(paths, self._tree.read(paths), strict=True)
         ]
 
+    def record_paths(self) -> list[str]:
+        """The records' files, sorted."""
+        return [p for p in self._tree.files(f"{self.path}/log") if p.endswith(".yaml")]
+
     def heads(self) -> list[GoldenRecord]:
         """The records that no other record was written against: one, or two after a merge."""
-        records = self.records()
-        parents = {parent for record in records for parent in record.parents}
-        return [record for record in records if record.id not in parents]
+        return heads(self.records())
 
     def version(self) -> str:
         """The version's name: the head's, or both heads' joined by "+"; "" for an empty set."""
-        return "+".join(record.id for record in self.heads())
+        return version_of(self.records())
 
     def read(self) -> pl.DataFrame:
         """Every row of the set, sorted by row_id.
@@ -140,9 +147,7 @@ class GoldenSet:
             TableError: A row breaks the schema, or stands in two parts.
         """
         parts = self.parts()
-        missing = [part for part in parts if self.locate(part) is None]
-        if missing:
-            self._dvc.fetch([part.pointer_path for part in missing])
+        self.fetch(parts)
         frames = [self.read_part(part) for part in parts]
         rows = pl.concat(frames) if frames else GOLDEN.empty()
         problems = GOLDEN.problems(rows)
@@ -150,13 +155,54 @@ class GoldenSet:
             raise TableError("golden", problems, source=self.path, hint="run: gitloop verify")
         return GOLDEN.order(rows)
 
+    def fetch(self, parts: list[Part]) -> None:
+        """Bring what is missing of the parts into the cache, in one DVC process.
+
+        Raises:
+            MissingObjectError: Some bytes are nowhere to be had.
+        """
+        missing = [part for part in parts if self.locate(part) is None]
+        if missing:
+            self._dvc.fetch_objects([part.pointer for part in missing])
+
+    def row_digests(self, part: Part) -> dict[str, str]:
+        """row_id → row digest of one part, remembered by the part's MD5.
+
+        Raises:
+            TableError: A row stands in the part twice.
+        """
+        memory = self._dvc.scratch / _DIGESTS / part.pointer.md5
+        if memory.is_file():
+            lines = memory.read_text(encoding="ascii").splitlines()
+            return dict(line.split(" ", 1) for line in lines)
+        found = digests_of(self.read_part(part))
+        write_text(memory, "".join(f"{row_id} {sha}\n" for row_id, sha in found.items()))
+        return found
+
+    def sha256(self) -> str:
+        """The dataset digest: it depends on the rows alone, not on parts, writer or history."""
+        parts = self.parts()
+        self.fetch(parts)
+        rows = (sha for part in parts for sha in self.row_digests(part).values())
+        return dataset_digest(rows, SCHEMA)
+
     def locate(self, part: Part) -> Path | None:
-        """A file with exactly the part's bytes, or None when it has to be fetched."""
-        cached = self._dvc.object_path(part.pointer.md5)
-        if cached is not None:
-            return cached
+        """A file with exactly the part's bytes, or None when it has to be fetched.
+
+        Raises:
+            DataError: The cached object has other bytes than its name says.
+        """
+        digest = part.pointer.md5
+        cached = self._dvc.object_path(digest)
+        if cached is not None and not self._dvc.is_intact(cached, digest):
+            raise DataError(
+                f"{part.data_path}: its object in the cache is damaged ({digest})",
+                hint=f"delete files/md5/{digest[:2]}/{digest[2:]} in the cache, then: dvc fetch",
+            )
         path = self._root / part.data_path
-        return path if path.is_file() and md5(path) == part.pointer.md5 else None
+        if cached is None and path.is_file() and self._dvc.is_intact(path, digest):
+            return path
+        return cached
 
     def read_part(self, part: Part) -> pl.DataFrame:
         """The rows of one part."""
@@ -167,6 +213,35 @@ class GoldenSet:
             )
         return parquet.read(path, GOLDEN, source=part.data_path)
 
+    def read_raw(self, part: Part) -> pl.DataFrame:
+        """The rows of one part as they are, whatever their schema.
+
+        Raises:
+            DataError: The part cannot be read.
+        """
+        path = self.locate(part)
+        try:
+            if path is not None:
+                return pl.read_parquet(path, hive_partitioning=False)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError(f"{part.data_path} is not a readable Parquet file") from error
+        raise DataError(
+            f"{part.data_path} is not in the cache", hint=f"run: dvc fetch {part.pointer_path}"
+        )
+
+    def n_rows(self, part: Part) -> int:
+        """Rows of one part, from the records where they tell, else from its file."""
+        known = self._known_sizes.get((part.id, part.pointer.md5))
+        if known is not None:
+            return known
+        path = self.locate(part)
+        return 0 if path is None else pl.scan_parquet(path).select(pl.len()).collect().item()
+
+    @cached_property
+    def _known_sizes(self) -> dict[tuple[str, str], int]:
+        states = (state for record in self.records() for state in record.parts)
+        return {(state.id, state.md5): state.n_rows for state in states}
+
     def strays(self) -> list[Path]:
         """Parquet files in the work tree's data directory that no pointer names, sorted."""
         named = {self._root / part.data_path for part in self.parts()}
@@ -176,29 +251,14 @@ class GoldenSet:
 
 def digest(rows: pl.DataFrame) -> str:
     """The dataset digest of golden rows: the same for the same rows, whatever holds them."""
-    return dataset_digest((row_digest(content(row)) for row in rows.iter_rows(named=True)), SCHEMA)
+    return dataset_digest(digests_of(rows).values(), SCHEMA)
+
+
+def digests_of(rows: pl.DataFrame) -> dict[str, str]:
+    """row_id → row digest of golden rows."""
+    return {row["row_id"]: row_digest(content(row)) for row in rows.iter_rows(named=True)}
 
 
 def content(row: Mapping[str, Any]) -> dict[str, Any]:
     """What counts as a golden row's content: all but the part that holds it."""
     return {name: value for name, value in row.items() if name != "promoted_in"}
-
-
-def parse_record(text: bytes, *, source: str) -> GoldenRecord:
-    """The record in a `log/<id>.yaml`.
-
-    Raises:
-        DataError: It is cut off, or lacks what a record must say.
-    """
-    try:
-        value = parse(text.decode(), source=source).value
-        parents = tuple(str(parent["version"]) for parent in value["parents"])
-        found = GoldenRecord(str(value["version"]), parents, str(value["dataset_sha256"]), value)
-    except (ConfigError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{source} is not a promotion record", hint=f"git log -p -- {source}"
-        ) from error
-    stem = PurePosixPath(source).name.removesuffix(".yaml")
-    if found.id != stem:
-        raise DataError(f"{source} says it is {found.id}", hint=f"git log -p -- {source}")
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha1
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,12 @@ class Tree(Protocol):
         Raises:
             DataError: A file is not there.
         """
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+
+    def blob(self, path: str) -> str:
+        """Git's id of the file's content."""
 
 
 class WorkTree:
@@ -51,6 +58,15 @@ class WorkTree:
             missing = Path(str(error.filename)).relative_to(self._root)
             raise DataError(f"{missing} does not exist", hint="run: gitloop status") from error
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return (self._root / path).is_file()
+
+    def blob(self, path: str) -> str:
+        """Git's id of the file's content, line ends as they are committed."""
+        content = self.read([path])[0].replace(b"\r\n", b"\n")
+        return sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+
 
 class CommitTree:
     """The files of one commit.
@@ -77,3 +93,11 @@ class CommitTree:
             if path not in self._blobs:
                 raise DataError(f"{path} is not in {self.name}", hint=f"git show {self.sha[:12]}")
         return self._git.blobs([self._blobs[path] for path in paths])
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return path in self._blobs
+
+    def blob(self, path: str) -> str:
+        """Git's id of the file's content."""
+        return self._blobs[path]

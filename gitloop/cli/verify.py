@@ -1,0 +1,44 @@
+"""`gitloop verify`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.errors import ExitCode
+
+if TYPE_CHECKING:
+    from gitloop.steps.verify import VerifyReport
+
+
+@click.command(cls=Verb)
+@click.argument("revision", required=False, metavar="[REV|A..B]")
+@pass_console
+def verify(console: Console, revision: str | None) -> int:
+    """Prove that golden sets, records, cache and gate result of a commit agree.
+
+    Without REV, the work tree. Pointers, cache and records agree, keys are unique, parents are
+    known, no merge lost a row, and the gate read the set that is there. One line per finding; exit
+    5 when there is one.
+    """
+    from gitloop.steps.verify import verify as step
+
+    report = step(console.directory, revision, progress=console.progress)
+    console.show(asdict(report), lambda: _lines(report))
+    return ExitCode.DATA if report.findings else ExitCode.OK
+
+
+def _lines(report: VerifyReport) -> list[str]:
+    lines = [
+        f"{found.name:<20} {found.version or '–':<24} {found.n_rows:>6} rows, {found.n_parts} parts"
+        for found in report.sets
+    ]
+    for finding in report.findings:
+        commit = f"  ({finding.commit})" if finding.commit else ""
+        lines.append(f"{style(finding.path, fg='red')}: {finding.fact}{commit}")
+    n = len(report.findings)
+    told = f"{n} finding{'s' if n != 1 else ''}" if n else "everything agrees"
+    return [*lines, style(f"{report.what}: {told}", bold=True)]

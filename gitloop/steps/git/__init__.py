@@ -1,0 +1,1 @@
+"""What Git asks of gitloop: rows in place of pointers, merges, and a data/ that is right."""

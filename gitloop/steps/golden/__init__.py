@@ -1,0 +1,23 @@
+"""Look at golden sets, correct them, and bring sets in and out."""
+
+from gitloop.steps.golden.changes import ChangeReport, ChangeRequest, compact, edit, retire
+from gitloop.steps.golden.migration import MigrateReport, migrate
+from gitloop.steps.golden.pins import PinReport, pin
+from gitloop.steps.golden.reading import SetReport, export, list_sets, show, show_row
+
+__all__ = [
+    "ChangeReport",
+    "ChangeRequest",
+    "MigrateReport",
+    "PinReport",
+    "SetReport",
+    "compact",
+    "edit",
+    "export",
+    "list_sets",
+    "migrate",
+    "pin",
+    "retire",
+    "show",
+    "show_row",
+]

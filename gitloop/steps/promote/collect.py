@@ -1,0 +1,137 @@
+"""Which cases the request names, with the verdicts of people, screened for what must stay out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from gitloop.core import promote as core
+from gitloop.documents import parse
+from gitloop.errors import ConfigError, DataError
+from gitloop.protocols import Progress
+from gitloop.stats.consensus import consensus
+from gitloop.storage.files import read_text
+from gitloop.storage.labels import read_labels
+from gitloop.storage.parts import read_parts
+from gitloop.tables import CLUSTERS, MEMBERS, TRACES
+from gitloop.workspace import Workspace
+
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The cases that may enter a set, before the set is looked at.
+
+    Attributes:
+        rows: Columns as in `core.promote.cases.CASES`, personal data masked.
+        left_out: The cases that are unfit, each with its reason.
+        masked: Personal data that was replaced.
+        exposed: Personal data in names, which cannot be replaced.
+        agreement: How often people agreed.
+        fixes: cluster_id → immediate fix, for each chosen cluster.
+    """
+
+    rows: pl.DataFrame
+    left_out: tuple[core.LeftOut, ...]
+    masked: tuple[core.Finding, ...]
+    exposed: tuple[core.Finding, ...]
+    agreement: core.Agreement
+    fixes: dict[str, str | None]
+
+
+def collect(
+    workspace: Workspace,
+    wanted: tuple[str, ...],
+    *,
+    skip: tuple[str, ...],
+    progress: Progress,
+) -> Collected:
+    """The cases of the wanted clusters.
+
+    Args:
+        workspace: The opened checkout.
+        wanted: Cluster ids or their beginnings; () for all clusters.
+        skip: trace_ids to leave out.
+        progress: Told how far the screening has come.
+
+    Raises:
+        ConfigError: No cluster has that name.
+        DataError: A secret was found, or an input is broken.
+    """
+    params = workspace.params
+    clusters = workspace.read("loop/cluster/clusters.parquet", CLUSTERS)
+    chosen = _chosen(wanted, clusters)
+    members = workspace.read("loop/cluster/members.parquet", MEMBERS).filter(
+        pl.col("cluster_id").is_in(chosen)
+    )
+    in_use = pl.col("rubric").is_in(list(params.rubrics))
+    labels = read_labels(workspace.root).filter(
+        pl.col("trace_id").is_in(members["trace_id"].implode()) & in_use
+    )
+    verdicts = consensus(
+        labels,
+        params.labels.n_annotators,
+        params.labels.min_agreement,
+        {name: workspace.rubric(name).pass_from for name in params.rubrics},
+    )
+    traces = read_parts(workspace.root, workspace.dvc, "data/traces", TRACES)
+    cases = core.build_cases(members, verdicts, traces)
+    is_unwanted = pl.col("source_trace_id").is_in(list(skip))
+    skipped = cases.rows.filter(is_unwanted)["source_trace_id"].to_list()
+    screened = core.screen(cases.rows.filter(~is_unwanted), progress)
+    _refuse_secrets(screened.secrets)
+    return Collected(
+        rows=screened.rows,
+        left_out=(
+            *cases.left_out,
+            *(core.LeftOut(trace_id, "skipped on request") for trace_id in skipped),
+        ),
+        masked=screened.masked,
+        exposed=screened.exposed,
+        agreement=core.agreement(verdicts),
+        fixes={cluster_id: _immediate_fix(workspace.root, cluster_id) for cluster_id in chosen},
+    )
+
+
+def _chosen(wanted: tuple[str, ...], clusters: pl.DataFrame) -> list[str]:
+    if not wanted:
+        return clusters["cluster_id"].to_list()
+    chosen, unknown = core.choose(wanted, clusters)
+    if unknown:
+        raise ConfigError(
+            f"no cluster, or more than one, is named {', '.join(unknown)}",
+            hint="run: gitloop status, or read loop/cluster/metrics.json",
+        )
+    return chosen
+
+
+def _refuse_secrets(secrets: Iterable[core.Finding]) -> None:
+    found = list(secrets)
+    if not found:
+        return
+    lines = [f"  trace {f.trace_id}, column {f.column}: {f.kind}" for f in found[:_MOST_NAMED]]
+    more = [f"  … and {len(found) - _MOST_NAMED} more"] if len(found) > _MOST_NAMED else []
+    traces = list(dict.fromkeys(finding.trace_id for finding in found))
+    skips = " ".join(f"--skip {trace_id}" for trace_id in traces[:3])
+    raise DataError(
+        "secrets stand in these cases, and Git would keep them for ever:\n"
+        + "\n".join(lines + more),
+        hint=f"revoke them; to promote the rest: {skips}{' …' if len(traces) > 3 else ''}",
+    )
+
+
+def _immediate_fix(root: Path, cluster_id: str) -> str | None:
+    """What the cluster's brief says to do at once, or None where nobody wrote one."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", cluster_id):
+        return None  # the id comes out of a table and must not become a path elsewhere
+    source = f"loop/cluster/briefs/{cluster_id}.yaml"
+    if not (root / source).is_file():
+        return None
+    value = parse(read_text(root / source), source=source).value
+    fix = value.get("immediate_fix") if isinstance(value, Mapping) else None
+    return str(fix) if fix else None
