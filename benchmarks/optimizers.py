@@ -1,0 +1,274 @@
+"""What the optimizers are worth on a task whose truth is known: `python benchmarks/optimizers.py`.
+
+No network and no clock in the figures: the same numbers every time. `--seeds 20` is what stands in
+docs/optimize.md; fewer are quicker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean, pstdev
+from typing import Any
+
+from gepa.api import optimize as run_gepa
+
+from benchmarks.gepa_reference import DirectAdapter
+from benchmarks.simulated_task import SimulatedTask, talking_junk, without_answers
+from gitloop.core.optimize import (
+    Acceptance,
+    History,
+    Limits,
+    World,
+    finalist,
+    judge_holdout,
+    run_search,
+)
+from gitloop.optimizers.auto import AutoOptimizer
+from gitloop.optimizers.bayesian import BayesianOptimizer
+from gitloop.optimizers.gepa import COMPONENT, GepaOptimizer
+from gitloop.optimizers.metaprompt import MetaPromptOptimizer
+from gitloop.optimizers.promptwizard import PromptWizardOptimizer
+from gitloop.optimizers.protegi import ProTeGiOptimizer
+from gitloop.optimizers.random import RandomOptimizer
+from gitloop.protocols import Optimizer
+from gitloop.records import Ask, Candidate, Case, RowScore, Space
+from gitloop.stats.paired import sign_flip
+
+BUDGETS = (200, 800, 1600)
+CONTROL = "random"
+GUIDED: dict[str, Callable[[], Optimizer]] = {
+    "metaprompt": lambda: MetaPromptOptimizer({}),
+    "gepa": lambda: GepaOptimizer({}),
+    "protegi": lambda: ProTeGiOptimizer({}),
+    "promptwizard": lambda: PromptWizardOptimizer({}),
+    "auto": lambda: AutoOptimizer({}),
+}
+ALL = {CONTROL: lambda: RandomOptimizer({}), **GUIDED}
+
+
+def closed_at(task: SimulatedTask, history: History, budget: int) -> float:
+    """The share of the gap that the best of the first `budget` rollouts closes, in truth."""
+    spent = itertools.accumulate(trial.n_new for trial in history.trials)
+    kept = tuple(
+        trial for trial, so_far in zip(history.trials, spent, strict=True) if so_far <= budget
+    )
+    return task.closed(finalist(replace(history, trials=kept)).candidate)
+
+
+def gaps(tasks: Sequence[SimulatedTask], make: Callable[[], Optimizer]) -> list[list[float]]:
+    """Per task, the share of the gap that is closed at each budget."""
+    found = []
+    for task in tasks:
+        history = task.search(make(), BUDGETS[-1])
+        if history.n_evaluations > BUDGETS[-1]:
+            raise SystemExit(f"{history.n_evaluations} rows were scored: the budget was exceeded")
+        found.append([closed_at(task, history, budget) for budget in BUDGETS])
+    return found
+
+
+def compare(seeds: int) -> dict[str, list[list[float]]]:
+    """Print the fraction of the gap closed, and whether each optimizer is ahead of the control."""
+    tasks = [SimulatedTask(seed) for seed in range(seeds)]
+    found = {name: gaps(tasks, make) for name, make in ALL.items()}
+    print(f"\nFraction of the gap closed, {seeds} seeds (p: one-sided sign flip against random)\n")
+    print("| optimizer | 200 | 800 | 1,600 | sd | p at 800 | p at 1,600 |")
+    print("|---|---|---|---|---|---|---|")
+    for name, values in found.items():
+        means = [fmean(column) for column in zip(*values, strict=True)]
+        cells = [f"{mean:.2f}" for mean in means]
+        cells.append(f"{pstdev(value[-1] for value in values):.2f}")
+        cells += ["–", "–"] if name == CONTROL else [_p(found, name, 1), _p(found, name, 2)]
+        print(f"| {name} | {' | '.join(cells)} |")
+    return found
+
+
+def _p(found: dict[str, list[list[float]]], name: str, at: int) -> str:
+    return f"{p_ahead(found[name], found[CONTROL], at):.4f}"
+
+
+def p_ahead(values: Sequence[list[float]], control: Sequence[list[float]], at: int) -> float:
+    """One-sided p against "not ahead of the control", paired over seeds."""
+    pairs = zip(values, control, strict=True)
+    return sign_flip([theirs[at] - ours[at] for ours, theirs in pairs]).p_worse
+
+
+def strip_feedback(seeds: int, found: dict[str, list[list[float]]]) -> None:
+    """Print what is left of the guided ones when the rubric gives no reason."""
+    tasks = [SimulatedTask(seed, has_feedback=False) for seed in range(seeds)]
+    print("\nFraction of the gap closed at 800, with and without the reasons of the rubric\n")
+    print("| optimizer | with | without |")
+    print("|---|---|---|")
+    for name in ("metaprompt", "gepa", "protegi", "promptwizard"):
+        without = fmean(values[1] for values in gaps(tasks, GUIDED[name]))
+        print(f"| {name} | {fmean(values[1] for values in found[name]):.2f} | {without:.2f} |")
+
+
+def proposes(task: SimulatedTask, history: History) -> tuple[bool, bool]:
+    """Whether validation saw a gain, and whether the holdout let it through."""
+    best = finalist(history)
+    if not best.number:
+        return False, False
+    before = task.evaluate(Ask(task.incumbent, "holdout"))
+    after = task.evaluate(Ask(best.candidate, "holdout"))
+    places = {row_id: (row_id, "all") for row_id in task.rows["holdout"]}
+    policy = Acceptance(alpha=0.05, min_delta=0.02, noise_floor=0.0, max_length_ratio=2.0)
+    return True, judge_holdout(before, after, places, 1.0, policy).is_accepted
+
+
+def null_world(worlds: int) -> None:
+    """Print how often an optimizer "improves" an optimal prompt, and how often it is proposed."""
+    print(f"\nThe incumbent is optimal, {worlds} worlds, 600 rollouts\n")
+    print("| optimizer | looked better on validation | proposed |")
+    print("|---|---|---|")
+    for name, make in ALL.items():
+        tasks = [SimulatedTask(1000 + seed, is_null=True) for seed in range(worlds)]
+        seen = [proposes(task, task.search(make(), 600)) for task in tasks]
+        looked, proposed = (sum(column) for column in zip(*seen, strict=True))
+        print(f"| {name} | {looked} | {proposed} |")
+
+
+def junk(seeds: int) -> None:
+    """Print what a broken teacher does: failed candidates, the incumbent, and no score of 0."""
+    print("\nA teacher that talks junk, or is not reachable, at 800 rollouts\n")
+    print("| optimizer | failed attempts | gap closed | rows scored |")
+    print("|---|---|---|---|")
+    for name in ("metaprompt", "gepa", "protegi", "promptwizard"):
+        failed, closed, rows = 0, 0.0, 0
+        for seed in range(seeds):
+            for teach in (talking_junk, without_answers):
+                task = SimulatedTask(seed, teaches=teach)
+                history = task.search(GUIDED[name](), 800)
+                failed += sum(bool(trial.fault) for trial in history.trials)
+                closed += task.closed(finalist(history).candidate)
+                rows += history.n_evaluations
+        print(f"| {name} | {failed} | {closed / (2 * seeds):.2f} | {rows} |")
+
+
+def demo_world(seed: int) -> tuple[World, dict[str, float], Callable[[Candidate], float]]:
+    """Forty examples of which some help, some harm and pairs repeat each other."""
+    chance = random.Random(seed)
+    gains = {f"t{n:02}": chance.gauss(0.0, 1.0) for n in range(40)}
+    names = sorted(gains)
+    clashes = [tuple(chance.sample(names, 2)) for _ in range(40)]
+
+    def value(candidate: Candidate) -> float:
+        text = dict(candidate.values).get("demos", "")
+        shown = {name for name in names if f"Input: {name}\n" in text}
+        total = sum(gains[name] for name in shown)
+        total -= 0.5 * sum(set(pair) <= shown for pair in clashes)
+        return 1 / (1 + math.exp(-0.25 * total))
+
+    def evaluate(ask: Ask) -> list[RowScore]:
+        if ask.split == "train":
+            return [RowScore(name, "ok", 1.0, "", f"answer {name}") for name in ask.row_ids or ()]
+        return [RowScore("v0", "ok", value(ask.candidate))]
+
+    return World(evaluate, {"train": tuple(names), "val": ("v0",)}), gains, value
+
+
+def demos(worlds: int) -> float:
+    """Print how near TPE over inclusion bits comes to the near-optimum in 100 trials."""
+    reached = []
+    for seed in range(worlds):
+        world, gains, value = demo_world(seed)
+        base = SimulatedTask(0).task(140)
+        task = replace(
+            base,
+            seed=seed,
+            space=Space({}, (), demos=40),
+            train=tuple(Case(name, name) for name in sorted(gains)),
+            val_ids=("v0",),
+            has_teacher=False,
+        )
+        optimizer = BayesianOptimizer({"pool": 40})
+        history = run_search(optimizer.search(task), task.incumbent, world, Limits(140))
+        start = value(task.incumbent)
+        best = max(value(trial.candidate) for trial in history.trials)
+        reached.append((best - start) / (_near_optimum(sorted(gains), value) - start))
+    found = fmean(reached)
+    print(f"\nTPE over the inclusion of 40 examples, 100 trials, {worlds} worlds: {found:.2f}")
+    return found
+
+
+def _near_optimum(names: Sequence[str], value: Callable[[Candidate], float]) -> float:
+    """What climbing from the empty set, one example at a time in or out, comes to."""
+
+    def worth(shown: frozenset[str]) -> float:
+        text = "".join(f"Input: {name}\n" for name in sorted(shown))
+        return value(Candidate(values=(("demos", text),)))
+
+    shown: frozenset[str] = frozenset()
+    while True:
+        best = max((shown ^ {name} for name in names), key=worth)
+        if worth(best) <= worth(shown):
+            return worth(shown)
+        shown = best
+
+
+def same_as_reference(seeds: int) -> int:
+    """Count the seeds in which our GEPA tries, candidate by candidate, what the package tries."""
+    same = 0
+    for seed in range(seeds):
+        task = SimulatedTask(seed)
+        ours = GepaReference(task).ours(800)
+        theirs = GepaReference(task).theirs(800)
+        n = min(len(ours), len(theirs))
+        same += n > 1 and ours[:n] == theirs[:n]
+    print(f"\nGEPA equals the package driven directly in {same} of {seeds} seeds")
+    return same
+
+
+class GepaReference:
+    """The `gepa` package, driven directly, beside our wrapper of it."""
+
+    def __init__(self, task: SimulatedTask) -> None:
+        self._task = task
+
+    def ours(self, budget: int) -> list[str]:
+        """Texts of the candidates that our GEPA put to the whole validation split, in order."""
+        history = self._task.search(GepaOptimizer({}), budget)
+        whole = [trial for trial in history.trials if trial.split == "val"]
+        return [_text(trial.candidate) for trial in whole]
+
+    def theirs(self, budget: int) -> list[str]:
+        """The same of the package."""
+        adapter: Any = DirectAdapter(self._task)
+        result: Any = run_gepa(
+            seed_candidate={COMPONENT: ""},
+            trainset=[("train", row_id) for row_id in self._task.rows["train"]],
+            valset=[("val", row_id) for row_id in self._task.rows["val"]],
+            adapter=adapter,
+            reflection_lm=adapter.reflect,
+            max_metric_calls=budget,
+            seed=self._task.seed,
+            logger=adapter,
+        )
+        # What comes up again is scored again by the package; our driver knows its scores already.
+        return list(dict.fromkeys(candidate[COMPONENT] for candidate in result.candidates))
+
+
+def _text(candidate: Candidate) -> str:
+    return "\n".join(f"- {line}" for line in candidate.instructions)
+
+
+def main() -> None:
+    """Print every table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--worlds", type=int, default=40, help="null worlds")
+    given = parser.parse_args()
+    found = compare(given.seeds)
+    strip_feedback(given.seeds, found)
+    null_world(given.worlds)
+    junk(min(3, given.seeds))
+    demos(12)
+    same_as_reference(min(5, given.seeds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The optimizer's report: what was tried, and whether it is worth a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MOST_TRIALS = 20
+
+
+def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
+    """The report as Markdown; the same search is the same text.
+
+    Args:
+        document: metrics.json of the optimize stage.
+        trials: Its trials, in order, without their rows.
+    """
+    parts = [
+        f"# Optimize: {document['outcome']}",
+        f"{document['message'].capitalize()}.",
+        _facts(document),
+        *([_holdout(document)] if document["holdout"] else []),
+        *([_trials(trials)] if trials else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(document: Mapping[str, Any]) -> str:
+    rows = document["n_rows"]
+    golden = ", ".join(f"{name} {version}" for name, version in document["golden"].items())
+    lines = [
+        f"- Prompt: `{document['prompt']['version']}`, optimizer `{document['optimizer']}`",
+        (
+            f"- Golden sets: {golden}; {rows['train']} train, {rows['val']} validation,"
+            f" {rows['holdout']} holdout rows"
+        ),
+        f"- Space: {document['space_size']:,} candidates; {document['n_trials']} tried,"
+        f" {document['n_failed']} failed attempts, {document['n_evaluations']:,} rows scored,"
+        f" {document['n_teacher_calls']:,} questions to the teacher"
+        + (f"; ended by {document['finish_reason']}" if document["finish_reason"] else ""),
+    ]
+    if headroom := document["headroom"]:
+        seen = headroom["detectable"]
+        shows = "is too small to show any" if seen is None else f"shows {seen:.3f} in 4 of 5 cases"
+        lines.append(
+            f"- Headroom: {_shown(headroom['room'])} to a perfect score; a gain of"
+            f" {_shown(headroom['least'])} would be proposed; the holdout {shows}"
+        )
+    if document["control_mean"] is not None:
+        lines.append(
+            f"- Random control: {_shown(document['control_mean'])} at best on validation;"
+            f" {_shown(document['best_mean'])} in all"
+        )
+    return "\n".join(lines)
+
+
+def _holdout(document: Mapping[str, Any]) -> str:
+    verdict, look = document["holdout"], document["look"]
+    interval = verdict["interval"]
+    between = f" [{interval['low']:+.3f}, {interval['high']:+.3f}]" if interval else ""
+    lines = [
+        "## The one look at the holdout",
+        "",
+        (
+            f"Candidate `{document['finalist']}` against the prompt as it is, on {verdict['n']}"
+            f" rows. It is look {look['number']} at this holdout, at a level of"
+            f" {look['alpha']:.4f}:"
+        ),
+        "",
+        "| | incumbent | candidate | gain | p | detectable gain | fixed | broken |",
+        "|---|---|---|---|---|---|---|---|",
+        (
+            f"| score | {_shown(verdict['incumbent_mean'])} | {_shown(verdict['finalist_mean'])} |"
+            f" {_shown(verdict['gain'], '+.3f')}{between} | {_shown(verdict['p'])} |"
+            f" {_shown(verdict['mde'])} | {len(verdict['fixed'])} | {len(verdict['broken'])} |"
+        ),
+    ]
+    if verdict["reasons"]:
+        lines += ["", "Not proposed, because", ""]
+        lines += [f"- {reason}" for reason in verdict["reasons"]]
+    return "\n".join(lines)
+
+
+def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
+    whole = [trial for trial in trials if trial["split"] == "val"]
+    ranked = sorted(
+        whole, key=lambda trial: (trial["mean"] is None, -(trial["mean"] or 0.0), trial["number"])
+    )
+    lines = [
+        "## Trials",
+        "",
+        "By validation score. The best of many is lucky: only the holdout decides.",
+        "",
+        "| trial | candidate | score | rows | errors | instructions |",
+        "|---|---|---|---|---|---|",
+    ]
+    for trial in ranked[:_MOST_TRIALS]:
+        added = trial["fault"] or "; ".join(trial["instructions"]) or "none"
+        lines.append(
+            f"| {trial['number']} | `{trial['candidate']}` | {_shown(trial['mean'])} |"
+            f" {trial['n']} | {trial['n_errors']} | {_cell(added)} |"
+        )
+    if len(ranked) > _MOST_TRIALS:
+        lines += ["", f"{len(ranked) - _MOST_TRIALS} more are in trials.jsonl."]
+    return "\n".join(lines)
+
+
+def as_pull_request(document: Mapping[str, Any], diff: str) -> str:
+    """The body of the pull request that a proposal makes, as Markdown.
+
+    Args:
+        document: metrics.json of the optimize stage, with the outcome "proposed".
+        diff: The prompt file's unified diff.
+    """
+    verdict = document["holdout"]
+    pins = ", ".join(
+        f"{name} {pin['version']} by {pin['judge']}" for name, pin in document["rubrics"].items()
+    )
+    return (
+        "\n\n".join(
+            [
+                f"{document['message'].capitalize()} on {verdict['n']} rows, unseen so far.",
+                _holdout(document),
+                _named("Fixed", verdict["fixed"]) + "\n" + _named("Broken", verdict["broken"]),
+                "## Where it comes from",
+                f"{_facts(document)}\n- Rubrics: {pins}",
+                "## The change",
+                f"````diff\n{diff.rstrip()}\n````",
+                "A person decides; the gate runs on this branch as on any other.",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _named(what: str, row_ids: Sequence[str]) -> str:
+    shown = ", ".join(f"`{row_id}`" for row_id in row_ids[:_MOST_TRIALS]) or "none"
+    more = f", … {len(row_ids) - _MOST_TRIALS} more" if len(row_ids) > _MOST_TRIALS else ""
+    return f"- {what}: {shown}{more}"
+
+
+def _cell(text: str) -> str:
+    """The text on one line of a table."""
+    return " ".join(text.split()).replace("|", "/")
+
+
+def _shown(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None else format(value, form)

@@ -1,0 +1,90 @@
+"""What a search leaves in loop/optimize/: the same search, the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitloop.core.optimize import History, Trial
+from gitloop.digests import canonical_json
+from gitloop.reports.proposal import as_markdown
+from gitloop.reports.proposal_plots import as_csv, as_svg, history, pareto
+from gitloop.steps.optimize.searched import FOLDER, Searched
+from gitloop.storage.calls import CallStore
+from gitloop.storage.files import write_json, write_text
+from gitloop.tables import CALLS
+
+SCHEMA = "gitloop.optimize/v1"
+
+
+def save(
+    searched: Searched, report: Mapping[str, Any], searches: History | None, store: CallStore
+) -> None:
+    """Write the trials, the candidates as prompt files, the report and the metrics."""
+    workspace = searched.workspace
+    folder = workspace.root / FOLDER
+    shutil.rmtree(folder / "candidates", ignore_errors=True)
+    (folder / "candidates").mkdir(parents=True)
+    trials = searches.trials if searches else ()
+    for candidate in {
+        trial.candidate.id: trial.candidate for trial in trials if trial.rows
+    }.values():
+        text = searched.prompt.changed(candidate).text()
+        write_text(folder / "candidates" / f"{candidate.id}.md", text)
+    write_text(folder / "trials.jsonl", "".join(map(_trial_line, trials)))
+    document = {
+        "schema": SCHEMA,
+        **report,
+        "golden": {
+            name: workspace.golden(name).version() for name in sorted(workspace.params.golden.sets)
+        },
+        "prompt": {"version": searched.prompt.version_id, "sha256": searched.prompt.sha256},
+        "rubrics": {
+            name: {"version": pin.version, "judge": f"{pin.judge.use}/{pin.judge.version}"}
+            for name, pin in sorted(workspace.params.rubrics.items())
+        },
+    }
+    summaries = [_summary(trial) for trial in trials]
+    write_text(folder / "report.md", as_markdown(document, summaries))
+    _save_plots(searched, trials, summaries)
+    workspace.write(f"{FOLDER}/calls.parquet", CALLS, store.used())
+    write_json(folder / "metrics.json", document)
+
+
+def _save_plots(
+    searched: Searched, trials: Sequence[Trial], summaries: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the history and the Pareto front, as CSV and SVG."""
+    folder = searched.workspace.root / FOLDER
+    lengths = {t.candidate.id: len(searched.prompt.changed(t.candidate).text()) for t in trials}
+    points = history(summaries)
+    front = pareto(summaries, lengths)
+    columns = ("n_rows", "mean", "best", "candidate", "arm")
+    write_text(folder / "history.csv", as_csv(points, columns))
+    write_text(folder / "history.svg", as_svg(points))
+    write_text(folder / "pareto.csv", as_csv(front, ("n_characters", "mean", "candidate")))
+
+
+def _trial_line(trial: Trial) -> str:
+    rows = [{"row_id": row.row_id, "score": row.score, "status": row.status} for row in trial.rows]
+    return canonical_json({**_summary(trial), "rows": rows}) + "\n"
+
+
+def _summary(trial: Trial) -> dict[str, Any]:
+    candidate = trial.candidate
+    return {
+        "number": trial.number,
+        "candidate": candidate.id,
+        "instructions": list(candidate.instructions),
+        "values": dict(candidate.values),
+        "body": candidate.body,
+        "note": candidate.note,
+        "arm": trial.arm,
+        "split": trial.split,
+        "mean": trial.mean,
+        "n": trial.n,
+        "n_errors": trial.n_errors,
+        "n_new": trial.n_new,
+        "fault": trial.fault,
+    }

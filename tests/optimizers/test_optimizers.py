@@ -1,0 +1,217 @@
+"""The optimizers on a task whose truth is known: they optimize, within budget, and fail well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.optimizers import ALL, GUIDED, closed_at, demos, gaps, p_ahead, proposes
+from benchmarks.simulated_task import SimulatedTask, talking_junk, teacher, without_answers
+from gitloop.core.optimize import History, finalist
+from gitloop.errors import ConfigError
+from gitloop.optimizers.bayesian import BayesianOptimizer
+from gitloop.optimizers.random import RandomOptimizer
+from gitloop.plugins import load, names
+from gitloop.protocols import Optimizer
+from gitloop.records import Candidate, Space
+
+Make = Callable[[], Optimizer]
+TASKS = [SimulatedTask(seed) for seed in range(7)]
+EVERY = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+WITH_TEACHER = ("metaprompt", "gepa", "protegi", "promptwizard")
+TAUGHT = pytest.mark.parametrize("make", [GUIDED[name] for name in WITH_TEACHER], ids=WITH_TEACHER)
+
+
+@pytest.fixture(scope="module")
+def control() -> list[list[float]]:
+    """What the random control reaches at each budget."""
+    return gaps(TASKS, ALL["random"])
+
+
+def tried(history: History) -> list[tuple[str, str, float | None, str]]:
+    """All that a search did."""
+    return [(t.candidate.id, t.split, t.mean, t.fault) for t in history.trials]
+
+
+def test_every_optimizer_is_a_plug_in() -> None:
+    """All are found by entry point, and say who they are and whether they need a teacher."""
+    found = names("optimizers")
+    assert found == ["auto", "bayesian", "gepa", "metaprompt", "promptwizard", "protegi", "random"]
+    assert [name for name in found if load("optimizers", name).needs_teacher] == [
+        "gepa",
+        "metaprompt",
+        "promptwizard",
+        "protegi",
+    ]
+    assert [load("optimizers", name).id for name in found] == found
+
+
+@pytest.mark.parametrize("name", ["auto", "bayesian", "gepa", "metaprompt", "protegi", "random"])
+def test_a_misspelt_parameter_is_an_error(name: str) -> None:
+    """No optimizer takes a parameter that it does not know."""
+    with pytest.raises(ConfigError, match=r"optimize\.parameters\.tempo"):
+        load("optimizers", name)({"tempo": 1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GUIDED)
+def test_guided_search_is_ahead_of_the_control(name: str, control: list[list[float]]) -> None:
+    """At equal rollouts, by a paired test over seeds; text causes the outcome, and they find it."""
+    assert p_ahead(gaps(TASKS, GUIDED[name]), control, 2) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["metaprompt", "gepa"])
+def test_without_reasons_reflection_loses_ground(name: str) -> None:
+    """The rubric's reasons are what helps: without them much less of the gap is closed."""
+    blind = [replace(task, has_feedback=False) for task in TASKS]
+    seeing = sum(values[1] for values in gaps(TASKS, GUIDED[name]))
+    assert seeing > 1.2 * sum(values[1] for values in gaps(blind, GUIDED[name]))
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_gained_nothing_is_proposed() -> None:
+    """Validation "improves" on an optimal prompt again and again; the holdout lets none through."""
+    seen = []
+    for seed in range(10):
+        task = SimulatedTask(1000 + seed, is_null=True)
+        seen.append(proposes(task, task.search(GUIDED["metaprompt"](), 600)))
+    assert sum(looked for looked, _ in seen) >= 5
+    assert sum(proposed for _, proposed in seen) == 0
+
+
+@EVERY
+@pytest.mark.parametrize("budget", [40, 41, 97, 300])
+def test_the_budget_is_kept_by_all(make: Make, budget: int) -> None:
+    """No optimizer gets one row more than it may have."""
+    history = TASKS[0].search(make(), budget)
+    assert history.n_evaluations <= budget
+    assert history.n_evaluations == sum(trial.n_new for trial in history.trials)
+
+
+@EVERY
+def test_the_same_seed_searches_the_same_and_more_budget_keeps_the_prefix(make: Make) -> None:
+    """Killed anywhere and replayed, a search comes to what it would have come to."""
+    short, again = TASKS[1].search(make(), 300), TASKS[1].search(make(), 300)
+    longer = TASKS[1].search(make(), 500)
+    assert tried(short) == tried(again)
+    assert tried(longer)[: len(short.trials)] == tried(short)
+
+
+@EVERY
+def test_another_seed_searches_otherwise(make: Make) -> None:
+    """All chance comes from the seed."""
+    assert tried(TASKS[0].search(make(), 400)) != tried(TASKS[1].search(make(), 400))
+
+
+@TAUGHT
+@pytest.mark.parametrize("teach", [talking_junk, without_answers], ids=["junk", "silence"])
+def test_a_broken_teacher_costs_nothing_but_its_turn(
+    make: Make, teach: Callable[[str], str | None]
+) -> None:
+    """What it says is a failed attempt on record, never a score of 0, and the incumbent stays."""
+    task = SimulatedTask(0, teaches=teach)
+    history = task.search(make(), 400)
+    assert any(trial.fault for trial in history.trials)
+    assert all(trial.mean is None and not trial.rows for trial in history.trials if trial.fault)
+    assert task.closed(finalist(history).candidate) == pytest.approx(0.0, abs=0.15)
+    assert history.finish_reason in {"stalled", "max_evaluations"}
+
+
+@TAUGHT
+def test_a_teacher_sees_training_rows_alone(make: Make) -> None:
+    """No question names a row of validation or holdout."""
+    said: list[str] = []
+    answer = teacher(0)
+
+    def listening(text: str) -> str | None:
+        said.append(text)
+        return answer(text)
+
+    SimulatedTask(0, teaches=listening).search(make(), 600)
+    assert any("train-0" in text for text in said)
+    assert not any("val-" in text or "holdout-" in text for text in said)
+
+
+@TAUGHT
+def test_braces_and_code_in_a_rewrite_are_text(make: Make) -> None:
+    """What a teacher writes fills the slot as it is, and means nothing to the template."""
+    line = 'Answer as {"a": "{{ input }}"}, {% raw %} or {0} and %s.'
+    task = SimulatedTask(0, teaches=lambda _text: f"Reason: x\nCritique: y\n```\n- {line}\n```")
+    history = task.search(make(), 200)
+    assert any(line in trial.candidate.instructions for trial in history.trials)
+    assert not any("template" in trial.fault for trial in history.trials)
+
+
+def test_a_small_space_is_tried_whole() -> None:
+    """Where the budget covers the grid there is no sampling: each candidate once."""
+    task = replace(TASKS[0].task(1000), space=Space({"tone": ("kind", "dry")}, ("a", "b")))
+    history = TASKS[0].search(BayesianOptimizer({}), 1000, task)
+    assert history.finish_reason == "exhausted"
+    assert len(history.trials) == 9  # the incumbent has no tone, so it is none of the eight
+
+
+def test_lines_that_help_are_found_by_tpe() -> None:
+    """Given the rules to choose from, 1,600 rollouts close most of what rules alone can close."""
+    from benchmarks.simulated_task import RULES  # noqa: PLC0415 -- only this test wants them
+
+    space = Space({}, tuple(RULES.values()))
+    task = replace(TASKS[2].task(1600), space=space)
+    history = TASKS[2].search(BayesianOptimizer({}), 1600, task)
+    assert closed_at(TASKS[2], history, 1600) > 0.4
+
+
+@pytest.mark.slow
+def test_examples_are_chosen_by_inclusion() -> None:
+    """A hundred trials over forty examples come near the near-optimum."""
+    assert demos(4) >= 0.76
+
+
+def test_random_search_is_told_nothing_of_how_rows_went() -> None:
+    """The control has its teacher vary the prompt, and shows it no row."""
+    said: list[str] = []
+    answer = teacher(0)
+
+    def listening(text: str) -> str | None:
+        said.append(text)
+        return answer(text)
+
+    SimulatedTask(0, teaches=listening).search(RandomOptimizer({}), 400)
+    assert said
+    assert not any("# How it went" in text for text in said)
+
+
+def test_without_a_space_and_a_teacher_there_is_nothing_to_do() -> None:
+    """Auto, random and Bayesian search end at once, with the incumbent."""
+    task = replace(TASKS[0].task(400), has_teacher=False, space=Space({}, ()))
+    for name in ("auto", "random", "bayesian"):
+        history = TASKS[0].search(load("optimizers", name)({}), 400, task)
+        assert [trial.candidate for trial in history.trials] == [TASKS[0].incumbent]
+
+
+def test_auto_has_its_control_arm() -> None:
+    """About a seventh of the rows go to random search, and the trials say which."""
+    history = TASKS[0].search(GUIDED["auto"](), 1600)
+    rows = {arm: sum(t.n_new for t in history.trials if t.arm == arm) for arm in ("random", "gepa")}
+    assert 0.08 <= rows["random"] / history.n_evaluations <= 0.2
+    assert rows["gepa"] > rows["random"]
+
+
+def test_the_truth_is_what_many_draws_come_to() -> None:
+    """The closed form is the expectation of what the target does."""
+    task = SimulatedTask(3, sizes={"train": 4, "val": 4, "holdout": 6000})
+    lines: Sequence[str] = ("Use plain words.", "Address the customer by name.")
+    candidate = Candidate(tuple(lines), task.incumbent.values)
+    from gitloop.records import Ask  # noqa: PLC0415 -- only this test asks by itself
+
+    rows = task.evaluate(Ask(candidate, "holdout"))
+    mean = sum(row.score or 0.0 for row in rows) / len(rows)
+    assert mean == pytest.approx(task.truth(candidate), abs=0.02)
+
+
+def test_talk_is_json_so_that_no_template_reads_it() -> None:
+    """Examples stand in questions as JSON: what a user wrote stays between its quotes."""
+    assert json.loads(talking_junk("x"))["text"].startswith("{{ nothing }}")
