@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
+import textwrap
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
@@ -14,9 +14,85 @@ from gitloop import __version__
 from gitloop.cli.options import Console, Verbs
 from gitloop.errors import ExitCode, GitloopError
 
+VERBS = {
+    "init": "Turn this Git repository into a gitloop repository.",
+    "demo": "Walk the whole loop in a new repository, in under a minute.",
+    "status": "Say in one screen where the loop stands, and what to run next.",
+    "capture": "Bring traces and feedback in: record, import, seal, derive.",
+    "join": "Join every feedback event with its trace and its context.",
+    "cluster": "Group the failures into named clusters; one-offs stay in a noise bucket.",
+    "label": "Say pass or fail on cases; every answer is saved at once in labels/.",
+    "labels": "Bring labels in from files of other tools, and take them out.",
+    "agree": "Show how far annotators agree per rubric, beyond chance, and on what they do not.",
+    "rubric": "Look at the rubrics: what is scored, and how.",
+    "judge": "Look at the judges: what each needs, and what it returns.",
+    "calibrate": "Find the score from which each judge's verdict agrees best with people.",
+    "promote": "Turn agreed cases of failure clusters into golden rows, as a commit on a branch.",
+    "golden": "Look at golden sets, correct them, and bring sets in and out.",
+    "diff": "Show what changed in the golden sets: rows, labels, cells, schema.",
+    "log": "Show the versions of a golden set, the newest first.",
+    "blame": "Show which version last changed each row of a golden set, and who labelled it.",
+    "why": "Show why a golden row is there: feedback, trace, cluster, labels, records, gate runs.",
+    "score": "Run the application on every golden row, and judge what it says.",
+    "baseline": "Pin the main line's recent runs: what every gate compares with from now on.",
+    "gate": "Decide whether this commit may pass, and say why.",
+    "import-fi": "Turn a fi-evaluation.yaml into a gate policy for params.yaml.",
+    "optimize": (
+        "Search for a better prompt on the golden sets; propose it, or say that none was found."
+    ),
+    "prompt": "Look at the prompt: as the application is sent it, and what a change changes.",
+    "pairs": "Preference pairs for DPO and reward models, from what the loop knows.",
+    "verify": "Prove that golden sets, records, cache and gate result of a commit agree.",
+    "git": "Let git diff, log, show, blame and merge speak rows, in this clone.",
+    "sync": "Merge the base branch into yours here, row by row: forges run no merge drivers.",
+    "conflicts": "Show the golden rows that stand in the way of the merge in progress.",
+    "resolve": "Decide a golden row that is in conflict.",
+}
+"""Verb → the first sentence of its help, in the order of the loop.
+
+`gitloop.cli.<verb>` is imported when the verb is run: thirty modules would double the time that
+`gitloop --help` takes.
+"""
+
+
+class _Index(Verbs):
+    """The group of all verbs: it knows them by name, and imports the one that is asked for."""
+
+    def list_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 -- click's signature
+    ) -> list[str]:
+        """The verbs in the order of the loop."""
+        return list(VERBS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 -- click's signature
+        name: str,
+    ) -> click.Command | None:
+        """The verb, imported now, or None where there is no such verb."""
+        if name not in VERBS:
+            return None
+        word = name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"gitloop.cli.{word}"), word)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 -- click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write each verb with the first sentence of its help."""
+        width = formatter.width - 6 - max(map(len, VERBS))
+        rows = [
+            (name, textwrap.shorten(text, width, placeholder=" …")) for name, text in VERBS.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 @click.group(
-    cls=Verbs,
+    cls=_Index,
     name="gitloop",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
@@ -67,6 +143,10 @@ def _tell(message: str, hint: str, code: int) -> int:
 
 
 def _bug() -> int:
+    # Imported here because they cost every command 10 ms and serve none that works.
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="gitloop-bug-", suffix=".log", delete=False, encoding="utf-8"
     ) as log:

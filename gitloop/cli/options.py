@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ class Console:
 
     Attributes:
         directory: Where to run, from -C.
-        form: "text" or "json", from --format.
+        form: "text", "json", or another form that the command offers, from --format.
         is_quiet: Whether only results and errors are printed.
         is_plain: Whether colour is off.
     """
@@ -62,9 +62,14 @@ def style(text: str, **look: Any) -> str:  # noqa: ANN401 -- click's own paramet
 class _Shared(click.Command):
     """A command or group that takes the shared options and keeps them in the context's Console."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- click's own
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 -- click's own
+        forms: Sequence[str] = ("text", "json"),
+        **kwargs: Any,  # noqa: ANN401 -- click's own
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared_options())
+        self.params.extend(_shared_options(forms))
 
 
 class Verb(_Shared):
@@ -91,10 +96,10 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return callback
 
 
-def _shared_options() -> list[click.Option]:
+def _shared_options(forms: Sequence[str]) -> list[click.Option]:
     return [
         click.Option(
-            ["-C", "directory"],
+            ["-C", "start"],
             type=click.Path(file_okay=False, exists=True, path_type=Path),
             metavar="DIR",
             help="Run as if started in DIR.",
@@ -103,7 +108,7 @@ def _shared_options() -> list[click.Option]:
         ),
         click.Option(
             ["--format", "form"],
-            type=click.Choice(["text", "json"]),
+            type=click.Choice(list(forms)),
             help="How to print results.",
             expose_value=False,
             callback=_set("form"),
