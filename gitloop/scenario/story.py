@@ -241,7 +241,6 @@ def _mend() -> _Told:
         ("Version 5 keeps the tone and the line.",),
         (
             Run("git switch --quiet main", is_shown=False),
-            Run("dvc checkout --quiet --allow-missing", is_shown=False),
             Run("git switch --quiet --create friendlier-and-right"),
             Write(
                 {"prompts/support.md": prompts.prompt_file("5")}, "prompts/support.md, version 5"

@@ -99,7 +99,9 @@ def _init_dvc(git: GitRepository) -> bool:
     if dvc.is_initialised:
         return False
     dvc.run("init", "--quiet")
-    dvc.run("config", "core.analytics", "false")
+    # What `dvc config core.analytics false` writes, without the second that a DVC process takes.
+    config = git.root / ".dvc" / "config"
+    write_text(config, read_text(config) + "[core]\n    analytics = false\n")
     return True
 
 
