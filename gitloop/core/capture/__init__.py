@@ -4,6 +4,7 @@ from gitloop.core.capture.deriving import RULES, derive
 from gitloop.core.capture.sorting import (
     Sorted,
     fingerprints,
+    in_order,
     nothing_known,
     sort_out,
     without_known,
@@ -14,6 +15,7 @@ __all__ = [
     "Sorted",
     "derive",
     "fingerprints",
+    "in_order",
     "nothing_known",
     "sort_out",
     "without_known",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from gitloop.core.capture import in_order
 from gitloop.protocols import Progress, silent
 from gitloop.sources.rows import RowReader
 from gitloop.steps.capture.intake import Intake, Tally, alone
@@ -105,14 +106,16 @@ def _seal(workspace: Workspace, stores: Stores, folder: Path, paths: list[Path])
     files = [spool.read(path) for path in paths]
     n_aside = 0
     reasons: list[str] = []
+    arrived: list[pl.DataFrame] = []
     with Intake(workspace, FEEDBACK, stores) as intake:
         for file in files:
             rows, aside, why = _events(file)
-            intake.add([rows])
+            arrived.append(rows)
             if aside:
                 spool.set_aside(folder, file, aside)
             n_aside += len(aside)
             reasons += why
+        intake.add([in_order(pl.concat(arrived), FEEDBACK)])
         tally = intake.publish()
     spool.discard(files)
     n_events = sum(len(file.events) for file in files)
