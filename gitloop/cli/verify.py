@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 @click.command(cls=Verb)
 @click.argument("revision", required=False, metavar="[REV|A..B]")
+@click.option("--gate", "replays", is_flag=True, help="Derive the gate result again, offline.")
 @pass_console
-def verify(console: Console, revision: str | None) -> int:
+def verify(console: Console, *, revision: str | None, replays: bool) -> int:
     """Prove that golden sets, records, cache and gate result of a commit agree.
 
     Without REV, the work tree. Pointers, cache and records agree, keys are unique, parents are
     known, no merge lost a row, and the gate read the set that is there. One line per finding; exit
-    5 when there is one.
+    5 when there is one. --gate also runs score and gate again in a worktree of their own, every
+    call replayed, and compares the bytes.
     """
     from gitloop.steps.verify import verify as step
 
-    report = step(console.directory, revision, progress=console.progress)
+    report = step(console.directory, revision, replays_gate=replays, progress=console.progress)
     console.show(asdict(report), lambda: _lines(report))
     return ExitCode.DATA if report.findings else ExitCode.OK
 

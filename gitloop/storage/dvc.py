@@ -106,6 +106,7 @@ class Dvc:
         self.scratch = common_dir / "gitloop"
         self._intact_file = self.scratch / "intact"
         self._intact: set[str] | None = None
+        self._cache_dirs: list[Path] | None = None
 
     @property
     def is_initialised(self) -> bool:
@@ -114,12 +115,14 @@ class Dvc:
 
     def cache_dirs(self) -> list[Path]:
         """Where objects may lie: the configured cache first, then the main worktree's."""
-        found = []
-        for root in dict.fromkeys((self._root, self._main_root)):
-            configured = _config(root).get("cache", "dir", fallback="").strip("\"'")
-            path = Path(os.path.expanduser(configured)) if configured else Path("cache")  # noqa: PTH111
-            found.append(root / ".dvc" / path)
-        return found
+        if self._cache_dirs is None:
+            found = []
+            for root in dict.fromkeys((self._root.resolve(), self._main_root.resolve())):
+                named = _config(root).get("cache", "dir", fallback="").strip("\"'")
+                path = Path(os.path.expanduser(named)) if named else Path("cache")  # noqa: PTH111
+                found.append(root / ".dvc" / path)
+            self._cache_dirs = found
+        return self._cache_dirs
 
     def object_path(self, digest: str) -> Path | None:
         """The cached object with this MD5, or None."""

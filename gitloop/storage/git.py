@@ -21,6 +21,8 @@ from gitdb.exc import BadName
 from gitloop.errors import BranchMovedError, ToolError, WorkspaceError
 
 _NO_COMMIT = "0" * 40
+_KINDS = (b"100644", b"100755", b"40000")
+"""Modes of files and directories in a tree object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,28 @@ class GitRepository:
             _, kind, blob = meta.decode().split()
             if kind == "blob":
                 found[os.fsdecode(path)] = blob
+        return found
+
+    def directory(self, revision: str, path: str) -> dict[str, tuple[str, bool]]:
+        """Name → (id, whether it is a directory) of what lies in a directory of the revision.
+
+        Read from the tree object itself, through the one process that reads blobs: a new process
+        would take longer than all the rest. Links and submodules are left out.
+        """
+        if "\n" in path:
+            return {}  # the request is one line
+        try:
+            kind, raw = self._repo.git.get_object_data(f"{revision}:{path}")[1::2]
+        except (ValueError, GitCommandError):
+            return {}
+        found: dict[str, tuple[str, bool]] = {}
+        width, start = len(revision) // 2, 0
+        while kind in ("tree", b"tree") and start < len(raw):
+            end = raw.index(b"\0", start)
+            mode, name = raw[start:end].split(b" ", 1)
+            start = end + 1 + width
+            if mode in _KINDS:
+                found[os.fsdecode(name)] = (raw[end + 1 : start].hex(), mode == b"40000")
         return found
 
     def blobs(self, ids: list[str]) -> list[bytes]:

@@ -80,24 +80,37 @@ class CommitTree:
         self.sha = git.resolve(revision)
         self.name = f"commit {self.sha[:12]}"
         self._git = git
-        self._blobs = git.files(self.sha)
+        self._directories: dict[str, dict[str, tuple[str, bool]]] = {}
 
     def files(self, prefix: str) -> list[str]:
         """The paths under the directory `prefix`, sorted."""
-        start = prefix.rstrip("/") + "/"
-        return sorted(path for path in self._blobs if path.startswith(start))
+        found: list[str] = []
+        waiting = [prefix.rstrip("/")]
+        while waiting:
+            folder = waiting.pop()
+            for name, (_, is_directory) in self._directory(folder).items():
+                (waiting if is_directory else found).append(f"{folder}/{name}")
+        return sorted(found)
 
     def read(self, paths: list[str]) -> list[bytes]:
         """The contents of the files, in order."""
         for path in paths:
-            if path not in self._blobs:
+            if not self.has(path):
                 raise DataError(f"{path} is not in {self.name}", hint=f"git show {self.sha[:12]}")
-        return self._git.blobs([self._blobs[path] for path in paths])
+        return self._git.blobs([self.blob(path) for path in paths])
 
     def has(self, path: str) -> bool:
         """Whether there is such a file."""
-        return path in self._blobs
+        folder, _, name = path.rpartition("/")
+        found = self._directory(folder).get(name)
+        return found is not None and not found[1]
 
     def blob(self, path: str) -> str:
         """Git's id of the file's content."""
-        return self._blobs[path]
+        folder, _, name = path.rpartition("/")
+        return self._directory(folder)[name][0]
+
+    def _directory(self, path: str) -> dict[str, tuple[str, bool]]:
+        if path not in self._directories:
+            self._directories[path] = self._git.directory(self.sha, path)
+        return self._directories[path]

@@ -33,8 +33,9 @@ IDS = [found.row_id for found in POOL]
 
 BOTH = ChangeRequest("support", "Promoted on both sides")
 
-Row = tuple[str, str]
-"""(verdict, reference) of a row in the model."""
+Row = tuple[str, str, int]
+"""(verdict, reference, promotion) of a row in the model: a row that was retired and promoted again
+is not the row that it was."""
 
 
 @dataclass
@@ -70,7 +71,7 @@ class World:
             retire(root, request, [row_id])
             del model[row_id]
         else:
-            verdict, reference = model[row_id]
+            verdict, reference, born = model[row_id]
             if action == "label":
                 verdict = "pass" if verdict == "fail" else "fail"
                 edit(root, request, [row_id], [f"labels.grounded={verdict}"])
@@ -78,7 +79,7 @@ class World:
                 reference = f"reference {number} of {branch}"
                 if reference != model[row_id][1]:
                     edit(root, request, [row_id], [f"reference={reference}"])
-            model[row_id] = (verdict, reference)
+            model[row_id] = (verdict, reference, born)
 
     def _promote(self, branch: str, chosen: Sequence[Failure]) -> None:
         write_inputs(self.repository, chosen)
@@ -92,7 +93,8 @@ class World:
             return
         assert set(report.row_ids) == {found.row_id for found in new}
         for found in new:
-            model[found.row_id] = ("fail", f"The right answer to {found.trace_id}.")
+            told = f"The right answer to {found.trace_id}."
+            model[found.row_id] = ("fail", told, len(self.snapshots))
 
     def check(self, branch: str) -> None:
         """The branch's set is its model, and it is proved."""
@@ -102,18 +104,19 @@ class World:
             row["row_id"]: (row["labels"][0]["expected"], row["reference"])
             for row in golden.read().iter_rows(named=True)
         }
-        assert actual == self.models[branch]
+        assert actual == {row_id: row[:2] for row_id, row in self.models[branch].items()}
         assert golden.sha256() == digest(golden.read())
 
     def meet(self, how: str, side: str) -> None:
         """Bring "two" into "one", decide conflicts for one side, and let both go on from there."""
         repository, root = self.repository, self.repository.root
         repository.git("checkout", "--quiet", "--force", "one")
-        before = self.models["base"]
+        # Two equal changes are one commit under a fixed clock: Git knows best where they parted.
+        before = self.snapshots[repository.git("merge-base", "one", "two")]
         expected = _merge(before, self.models["one"], self.models["two"], side)
         if how == "rebase":
             expected = self.models["one"]
-            for commit in repository.git("rev-list", "--reverse", "base..two").split():
+            for commit in repository.git("rev-list", "--reverse", "one..two").split():
                 self._apply(["cherry-pick", "--allow-empty", commit], side)
                 expected = _merge(before, expected, self.snapshots[commit], side)
                 before = self.snapshots[commit]
@@ -127,6 +130,7 @@ class World:
         if self.models["one"]:
             naive = pl.read_parquet(root / "golden/support/data/*.parquet")
             assert digest(naive) == Workspace(root).golden("support").sha256()
+        self.snapshots[repository.git("rev-parse", "one")] = dict(self.models["one"])
         for name in ("two", "base"):
             repository.git("branch", "--force", name, "one")
             self.models[name] = dict(self.models["one"])
@@ -151,19 +155,33 @@ class World:
         is back. Both are found, and a correction, a compaction or a retirement mends them.
         """
         root = self.repository.root
-        one, two = self.models["one"], self.models["two"]
-        if self._is_told("too: run gitloop golden compact"):
-            for row_id in sorted((set(one) & set(two)) - set(self.models["base"])):
-                if one[row_id] != two[row_id]:
-                    verdict, reference = expected[row_id]
-                    cells = [f"labels.grounded={verdict}", f"reference={reference}"]
-                    self._forward(edit(root, BOTH, [row_id], cells).branch)
+        for row_id in self._disputed():
+            assert self._is_told("too: run gitloop golden compact")
+            verdict, reference, _ = expected.get(row_id, ("fail", "to be retired", 0))
+            cells = [f"labels.grounded={verdict}", f"reference={reference}"]
+            self._forward(edit(root, BOTH, [row_id], cells).branch)
         if self._is_told("too: run gitloop golden compact"):
             self._forward(compact(root, BOTH).branch)
         returned = sorted(set(self._read()) - set(expected))
+        for row_id in returned:
+            # Retired here, retired and promoted again there: in a new part, Git keeps it.
+            born = {name: self.models[name].get(row_id) for name in ("one", "two", "base")}
+            again = [row for row in (born["one"], born["two"]) if row not in (None, born["base"])]
+            if again and again[0] is not None and not self._is_told("back"):
+                expected[row_id] = again[0]
+        returned = [row_id for row_id in returned if row_id not in expected]
         if returned:
             assert self._is_told("back")
             self._forward(retire(root, BOTH, returned).branch)
+
+    def _disputed(self) -> list[str]:
+        """Rows that stand in two parts with different content."""
+        golden = Workspace(self.repository.root).golden("support", "one")
+        found: dict[str, set[str]] = {}
+        for part in golden.parts():
+            for row_id, sha in golden.row_digests(part).items():
+                found.setdefault(row_id, set()).add(sha)
+        return sorted(row_id for row_id, shas in found.items() if len(shas) > 1)
 
     def _is_told(self, words: str) -> bool:
         findings = verify(self.repository.root, "one").findings
@@ -173,12 +191,9 @@ class World:
         self.repository.git("merge", "--quiet", "--ff-only", str(branch))
         self.repository.git("branch", "--quiet", "-D", str(branch))
 
-    def _read(self) -> dict[str, Row]:
+    def _read(self) -> list[str]:
         rows = Workspace(self.repository.root).golden("support", "one").read()
-        return {
-            row["row_id"]: (row["labels"][0]["expected"], row["reference"])
-            for row in rows.iter_rows(named=True)
-        }
+        return rows["row_id"].to_list()
 
 
 def _merge(
@@ -198,9 +213,9 @@ def _merge(
             chosen = one if side == "ours" else two
             cells = [
                 b if a == o else a if b == o else c
-                for o, a, b, c in zip(old, one, two, chosen, strict=True)
+                for o, a, b, c in zip(old[:2], one[:2], two[:2], chosen[:2], strict=True)
             ]
-            row = (cells[0], cells[1])
+            row = (str(cells[0]), str(cells[1]), chosen[2])
         if row is not None:
             merged[row_id] = row
     return merged

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -226,8 +225,13 @@ def test_promotion_onto_a_branch_builds_on_its_tip(repository: Repository) -> No
     assert second.parents == (first.version,)
 
 
-def _promote_in_process(root: str, cluster: str) -> None:
-    promote(Path(root), PromoteRequest((cluster,), "support", onto="intake"))
+RACER = """
+import sys
+from pathlib import Path
+from gitloop.steps.promote import PromoteRequest, promote
+
+promote(Path(sys.argv[1]), PromoteRequest((sys.argv[2],), "support", onto="intake"))
+"""
 
 
 @pytest.mark.slow
@@ -235,14 +239,10 @@ def test_two_processes_promote_onto_one_branch(repository: Repository) -> None:
     """Whoever comes second starts over on the new tip; no row is lost."""
     make_promotable(repository, FAILURES)
     repository.git("branch", "intake")
-    context = multiprocessing.get_context("spawn")
-    arguments = [(str(repository.root), cluster) for cluster in ("c0", "c1")]
-    workers = [context.Process(target=_promote_in_process, args=args) for args in arguments]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    commands = [[sys.executable, "-c", RACER, str(repository.root), name] for name in ("c0", "c1")]
+    racers = [subprocess.Popen(command, stderr=subprocess.PIPE) for command in commands]
+    told = [racer.communicate()[1].decode() for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0], told
     rows = golden(repository, "intake").read()
     assert rows["row_id"].to_list() == sorted(found.row_id for found in FAILURES)
     assert len(golden(repository, "intake").heads()) == 1

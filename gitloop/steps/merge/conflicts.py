@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from gitloop.core.merge import CHOICES, Conflict, Merge, merge_rows, settle
@@ -150,34 +150,43 @@ def _conflicted(workspace: Workspace, memory: Memory) -> tuple[dict[str, _Part],
         ids = [stages.get(stage) for stage in (1, 2, 3)]
         base, ours, theirs = (git.blobs([blob])[0] if blob else b"" for blob in ids)
         sides = merging.read_sides(workspace.dvc, path, base, ours, theirs)
-        homes: dict[str, str] = {}
-        if base and not (ours and theirs):
-            moved, homes = _moved(workspace, sides, set(unmerged))
-            sides = replace(sides, theirs=moved) if ours else replace(sides, ours=moved)
+        sides, homes = _completed(workspace, sides, set(unmerged))
         policy = merging.merge_policy(WorkTree(git.root), sides.set_name)
         merged = merge_rows(sides.base, sides.ours, sides.theirs, policy)
         parts[path] = _Part(sides, merged, memory.choices(path), homes)
     return parts, others
 
 
-def _moved(
+def _completed(
     workspace: Workspace, sides: merging.Sides, unmerged: set[str]
-) -> tuple[merging.Rows, dict[str, str]]:
-    """The part's rows that a compaction put into other parts, and which part each is in now."""
-    golden = GoldenSet(WorkTree(workspace.root), workspace.dvc, workspace.root, sides.set_name)
-    rows: merging.Rows = {}
+) -> tuple[merging.Sides, dict[str, str]]:
+    """The sides with the rows that they hold in other parts, and which part each is in.
+
+    A compaction, or a retirement with a later promotion, moves a row to another part. Git merged
+    that part by itself; it is on our side where HEAD has it, and on theirs where it is not as HEAD
+    has it.
+    """
+    git, name = workspace.git, sides.set_name
+    golden = GoldenSet(WorkTree(git.root), workspace.dvc, git.root, name)
+    head = git.files("HEAD", f"golden/{name}/parts")
+    ids = sides.base.keys() | sides.ours.keys() | sides.theirs.keys()
+    ours, theirs = dict(sides.ours), dict(sides.theirs)
     homes: dict[str, str] = {}
     for path in golden.pointer_paths():
-        if path in unmerged:
+        part = None if path in unmerged else golden.part_at(path)
+        if part is None:
             continue
-        part = golden.part_named(PurePosixPath(path).name.removesuffix(".parquet.dvc"))
         golden.fetch([part])
-        if not sides.base.keys() & golden.row_digests(part).keys():
+        if not ids & golden.row_digests(part).keys():
             continue
+        is_theirs = head.get(path) != WorkTree(git.root).blob(path)
         for row in golden.read_part(part).iter_rows(named=True):
-            if row["row_id"] in sides.base:
-                rows[row["row_id"]], homes[row["row_id"]] = row, part.id
-    return rows, homes
+            row_id = row["row_id"]
+            if path in head and row_id in ids and row_id not in sides.ours:
+                ours[row_id], homes[row_id] = row, part.id
+            if is_theirs and row_id in ids and row_id not in sides.theirs:
+                theirs[row_id], homes[row_id] = row, part.id
+    return replace(sides, ours=ours, theirs=theirs), homes
 
 
 def _finish(workspace: Workspace, part: _Part, memory: Memory) -> None:

@@ -16,12 +16,11 @@ from gitloop.errors import ConfigError, DataError, GitloopError, MissingObjectEr
 from gitloop.params import parse_params
 from gitloop.protocols import Progress, silent
 from gitloop.records import GoldenRecord
+from gitloop.steps.verify.replay import GATE, replay_gate
 from gitloop.storage.golden import SCHEMA, GoldenSet, Part
 from gitloop.storage.lineage import parse_record, version_of
 from gitloop.storage.trees import CommitTree, Tree, WorkTree
 from gitloop.workspace import Workspace
-
-GATE = "loop/gate/gate.json"
 
 _TEXT_FOLDERS = ("golden", "labels", "rubrics", "prompts", "loop", "data")
 _TEXT_FILES = ("params.yaml", "dvc.yaml", "dvc.lock", ".gitattributes", ".gitloop/gitconfig")
@@ -66,7 +65,11 @@ class VerifyReport:
 
 
 def verify(
-    directory: Path, revision: str | None = None, *, progress: Progress = silent
+    directory: Path,
+    revision: str | None = None,
+    *,
+    replays_gate: bool = False,
+    progress: Progress = silent,
 ) -> VerifyReport:
     """Look at every golden set, record and pointer of a tree, and at what the gate says it read.
 
@@ -74,6 +77,8 @@ def verify(
         directory: A directory in the work tree.
         revision: A commit, a range "A..B" (each commit of its first-parent line), or None for the
             work tree.
+        replays_gate: Derive the gate result of the (last) commit once more and compare the bytes;
+            HEAD's for the work tree.
         progress: Told how far it has come.
 
     Raises:
@@ -83,7 +88,9 @@ def verify(
     if revision is None:
         sets, findings = _verify_tree(workspace, WorkTree(workspace.root))
         findings += _data_files(workspace, [found.name for found in sets])
-        told = _attributed(workspace, workspace.git.head(), findings)
+        head = workspace.git.head()
+        findings += replay_gate(workspace, head) if replays_gate and head else []
+        told = _attributed(workspace, head, findings)
         return VerifyReport("the work tree", (), sets, told)
     commits = _commits(workspace, revision)
     every: dict[tuple[str, str], Finding] = {}
@@ -97,6 +104,8 @@ def verify(
     told = tuple(every.values())
     if len(commits) == 1:
         told = _attributed(workspace, commits[0], told)
+    if replays_gate and commits:
+        told = (*told, *replay_gate(workspace, commits[-1]))
     return VerifyReport(revision, tuple(commits), sets, told)
 
 
