@@ -50,16 +50,38 @@ class Workspace:
         if not (self.root / "params.yaml").is_file():
             raise WorkspaceError("this repository has no params.yaml", hint="run: gitloop init")
 
-    @cached_property
+    @property
     def params(self) -> Params:
         """params.yaml, checked."""
-        return parse_params(read_text(self.root / "params.yaml"))
+        return self._configuration[0]
 
-    @cached_property
+    @property
     def pipeline(self) -> Pipeline:
         """dvc.yaml, checked; an absent one has no stages."""
+        return self._configuration[1]
+
+    def check_configuration(self) -> None:
+        """Refuse faults in params.yaml and dvc.yaml even where neither decides the result."""
+        _ = self._configuration
+
+    @cached_property
+    def _configuration(self) -> tuple[Params, Pipeline]:
+        """Both files, checked together: the faults of both are told at once."""
+        faults: list[ConfigError] = []
+        params, pipeline = Params(), Pipeline()
+        try:
+            params = parse_params(read_text(self.root / "params.yaml"))
+        except ConfigError as error:
+            faults.append(error)
         path = self.root / "dvc.yaml"
-        return parse_pipeline(read_text(path)) if path.is_file() else Pipeline()
+        try:
+            pipeline = parse_pipeline(read_text(path)) if path.is_file() else pipeline
+        except ConfigError as error:
+            faults.append(error)
+        if faults:
+            told = "\n".join(error.message for error in faults)
+            raise ConfigError(told, hint=faults[0].hint) from faults[0]
+        return params, pipeline
 
     def rubric(self, name: str) -> Rubric:
         """The rubric that params.yaml pins.

@@ -37,10 +37,12 @@ def join(directory: Path) -> JoinReport:
     """Join feedback with traces and write loop/join: two tables and the figures.
 
     Raises:
+        ConfigError: A fault in params.yaml or dvc.yaml.
         MissingObjectError: The bytes of a part are nowhere to be had.
         TableError: A part breaks its schema, or two parts contradict each other.
     """
     workspace = Workspace(directory)
+    workspace.check_configuration()
     root, dvc = workspace.root, workspace.dvc
     feedback = survey_parts(root, dvc, FOLDERS["feedback"], FEEDBACK)
     traces = survey_parts(root, dvc, FOLDERS["traces"], TRACES)

@@ -84,17 +84,22 @@ def test_a_fresh_repository(
     assert fresh.status() == before
 
 
-@pytest.mark.parametrize("verb", ["cluster", "calibrate", "score", "gate", "optimize"])
+@pytest.mark.parametrize(
+    "verb", ["join", "cluster", "calibrate", "score", "gate", "optimize", "pairs build"]
+)
 def test_broken_parameters_stop_every_stage(
     verb: str, fresh: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An unknown key in params.yaml is told with its line and its neighbour, before any work."""
-    text = fresh.read("params.yaml").replace("min_rows: 10", "min_rwos: 10")
-    fresh.gen({"params.yaml": text})
-    assert invoke(["-C", str(fresh.root), verb]) == 4
+    """Unknown keys in both files are told at once, with line and neighbour, before any work."""
+    params = fresh.read("params.yaml").replace("min_rows: 10", "min_rwos: 10")
+    pipeline = fresh.read("dvc.yaml").replace("cmd: gitloop join", "cdm: gitloop join")
+    fresh.gen({"params.yaml": params, "dvc.yaml": pipeline})
+    assert invoke(["-C", str(fresh.root), *verb.split()]) == 4
     told = capsys.readouterr().err
     assert "unknown key gate.min_rwos; did you mean min_rows?" in told
     assert "params.yaml:" in told
+    assert "unknown key stages.join.cdm; did you mean cmd?" in told
+    assert "dvc.yaml:5:" in told
 
 
 def test_a_bug_is_told_as_one(
