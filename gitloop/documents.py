@@ -184,6 +184,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 _PLAIN_SCALAR = re.compile(r"^[A-Za-z_./][A-Za-z0-9_./ -]*$")
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~"})
 
 
@@ -231,9 +232,62 @@ def scalar(value: Any) -> str:  # noqa: ANN401 -- YAML holds anything
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     escaped = escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-    unprintable = re.sub(
-        r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]",
-        lambda m: f"\\u{ord(m[0]):04x}",
-        escaped,
-    )
+    unprintable = _UNPRINTABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", escaped)
     return f'"{unprintable}"'
+
+
+def rewritten(text: str, path: Path, value: str | int) -> str:
+    """The YAML text with one scalar replaced or added; every other byte stays as it is.
+
+    A key that is missing is added to the innermost mapping of `path` that is there.
+
+    Args:
+        text: A YAML document whose `path` leads through mappings.
+        path: Keys from the top.
+        value: The new scalar; text of several lines becomes a literal block.
+
+    Raises:
+        ConfigError: Something on the way is no mapping.
+    """
+    # The pure-Python reader: its marks count characters, as slices of the text do.
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    is_flow = False
+    for depth, key in enumerate(path):
+        if not isinstance(node, MappingNode):
+            raise ConfigError(f"{'.'.join(map(str, path[:depth]))} is no mapping in this file")
+        pair = next((pair for pair in node.value if pair[0].value == str(key)), None)
+        if pair is None:
+            return _added(text, node, path[depth:], value)
+        is_flow = is_flow or bool(node.flow_style)
+        found, node = pair
+    start, end = int(node.start_mark.index), int(node.end_mark.index)
+    written = _written(value, found.start_mark.column, is_flow=is_flow)
+    line_break = "\n" if text[start:end].endswith("\n") else ""
+    return f"{text[:start]}{written}{line_break}{text[end:]}"
+
+
+def _added(text: str, node: MappingNode, path: Path, value: str | int) -> str:
+    """The text with `path: value` as the first entry of a mapping."""
+    *parents, last = map(str, path)
+    if node.flow_style:
+        entry = "".join(f"{scalar(key)}: {{" for key in parents) + f"{scalar(last)}: "
+        entry += scalar(value) + "}" * len(parents) + (", " if node.value else "")
+        at = node.start_mark.index + 1
+        return text[:at] + entry + text[at:]
+    at, column = int(node.start_mark.index), int(node.start_mark.column)
+    nested: Any = value
+    for key in reversed((*parents, last)):
+        nested = {key: nested}
+    return text[:at] + dump(nested, indent=column)[column:] + " " * column + text[at:]
+
+
+def _written(value: str | int, column: int, *, is_flow: bool) -> str:
+    """A scalar beside a key at `column`; a literal block where it has several lines."""
+    if isinstance(value, int):
+        return scalar(value)
+    if is_flow or "\n" not in value.strip("\n") or _UNPRINTABLE.search(value):
+        return scalar(value.strip("\n"))
+    pad = " " * (column + 2)
+    lines = [f"{pad}{line}" if line.strip() else "" for line in value.strip("\n").split("\n")]
+    mark = "|2" if lines[0].startswith(f"{pad} ") else "|"  # YAML guesses from the first line
+    return "\n".join([mark, *lines])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gitloop.documents import dump, nearest, parse
+from gitloop.documents import dump, nearest, parse, rewritten
 from gitloop.errors import ConfigError
 
 VALUES = st.recursive(
@@ -96,3 +96,53 @@ def test_nearest_is_empty_when_nothing_is_near() -> None:
     """A word unlike all others has no neighbour."""
     assert nearest("zebra", ["alpha", "beta"]) == ""
     assert nearest("alfa", ["alpha", "beta"]) == "alpha"
+
+
+PINS = """\
+# pins
+rubrics:
+  grounded:
+    version: "1"   # bump it
+    judge: {use: local, version: "1"}
+  polite:
+    version: '1'
+    judge:
+      use: openai
+seed: 7
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        (("rubrics", "grounded", "version"), "2", '    version: "2"   # bump it'),
+        (("rubrics", "grounded", "judge", "span"), 2, "    judge: {span: 2, use: local,"),
+        (("rubrics", "polite", "judge", "span"), 2, "      span: 2"),
+        (("seed",), 8, "seed: 8"),
+    ],
+)
+def test_one_scalar_is_rewritten_and_nothing_else(
+    path: tuple[str, ...], value: str | int, line: str
+) -> None:
+    """A key is replaced or added, and every other line stays, comments too."""
+    text = rewritten(PINS, path, value)
+    found = parse(text, source="x").value
+    for key in path:
+        found = found[key]
+    assert found == value
+    assert line in text
+    assert len(set(text.splitlines()) - set(PINS.splitlines())) == 1
+
+
+@given(st.text(st.characters(codec="utf-8")).filter(lambda text: text.strip("\n")))
+def test_any_text_is_rewritten_whole(text: str) -> None:
+    """Whatever the new text is, a reader finds it, but for line breaks at its ends."""
+    before = "rubric:\n  said: |\n    one\n    two\n  # a comment\n  after: 1\n"
+    found = parse(rewritten(before, ("rubric", "said"), text), source="x").value["rubric"]
+    assert (str(found["said"]).strip("\n"), found["after"]) == (text.strip("\n"), 1)
+
+
+def test_what_is_no_mapping_cannot_be_rewritten() -> None:
+    """A path through a scalar is refused by name."""
+    with pytest.raises(ConfigError, match=r"seed is no mapping"):
+        rewritten(PINS, ("seed", "of", "what"), 1)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitloop.steps.calibrate import (
         CalibratedRubric,
         CalibrateReport,
+        ChangePoint,
         EstimateReport,
         HistoryReport,
     )
@@ -143,6 +144,8 @@ def _history_lines(report: HistoryReport) -> list[str]:
         lines.append(style(rubric, bold=True))
         for point in points:
             lines += _point(point)
+        for change in report.changes.get(rubric, ()):
+            lines += _change(change)
     for commit, reason in report.unreadable.items():
         lines += _wrapped(f"{commit[:10]}: {reason}", "! ")
     return lines
@@ -157,6 +160,13 @@ def _point(point: HistoryPoint) -> list[str]:
     elif point.is_beyond:
         lines.append("      ↑ beyond the interval of the commit before")
     return lines
+
+
+def _change(change: ChangePoint) -> list[str]:
+    passes = f"{change.pass_before:.2f} passed before, {change.pass_now:.2f} afterwards"
+    told = f"the judge changed: span {change.span}, {change.n_flips} of {change.n} anchors flipped"
+    head = f"  {change.committed_at[:10]} {change.commit[:10]}  "
+    return [style(line, fg="yellow") for line in _wrapped(f"{told}, {passes}", head)]
 
 
 def _estimate_lines(report: EstimateReport) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitloop.cli.drift import drift
 from gitloop.cli.options import Console, Verb, Verbs, pass_console, style
 
 if TYPE_CHECKING:
@@ -59,3 +60,6 @@ def _default(argument: ArgumentLine) -> str:
         return " (required)"
     is_told = argument.default not in (None, (), {})
     return f" (default {scalar(argument.default)})" if is_told else ""
+
+
+judge.add_command(drift)

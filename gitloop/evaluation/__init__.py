@@ -9,6 +9,8 @@ Example:
 
 from gitloop.evaluation.judging import (
     BoundJudge,
+    bind_judge,
+    judge_bound,
     judge_cases,
     judge_name,
     judge_selected,
@@ -23,7 +25,9 @@ from gitloop.evaluation.running import open_target, run_target, with_outputs
 
 __all__ = [
     "BoundJudge",
+    "bind_judge",
     "call_store",
+    "judge_bound",
     "judge_cases",
     "judge_name",
     "judge_selected",

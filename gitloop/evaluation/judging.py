@@ -36,7 +36,7 @@ class BoundJudge:
 
     @property
     def name(self) -> str:
-        """How the judge is named in scores, e.g. "local/1" or "openai/1:gpt-4o"."""
+        """How the judge is named in scores, e.g. "local/1" or "openai/1:gpt-4o#2"."""
         return judge_name(self.pin)
 
     @property
@@ -47,12 +47,14 @@ class BoundJudge:
 
 def judge_sha256(rubric: Rubric, pin: JudgePin) -> str:
     """Digest of everything that decides a judge's scores: the rubric's content and the pin."""
-    return sha256_of({"rubric": rubric.sha256, "pin": pin.model_dump()})
+    pinned = pin.model_dump(exclude={"span"} if pin.span == 1 else set())
+    return sha256_of({"rubric": rubric.sha256, "pin": pinned})
 
 
 def judge_name(pin: JudgePin) -> str:
-    """The pinned judge's kind, version and model, e.g. "local/1" or "openai/1:gpt-4o"."""
-    return f"{pin.use}/{pin.version}" + (f":{pin.model}" if pin.model else "")
+    """The pinned judge's kind, version, model and span after the first: "openai/1:gpt-4o#2"."""
+    model = f":{pin.model}" if pin.model else ""
+    return f"{pin.use}/{pin.version}{model}" + (f"#{pin.span}" if pin.span > 1 else "")
 
 
 def open_judge(workspace: Workspace, rubric: str) -> BoundJudge:
@@ -69,17 +71,25 @@ def open_judge(workspace: Workspace, rubric: str) -> BoundJudge:
             f"params.yaml pins no rubric {rubric}",
             hint=f"add rubrics.{rubric} to params.yaml; pinned: {known}",
         )
-    pin = pins[rubric].judge
+    return bind_judge(workspace, workspace.rubric(rubric))
+
+
+def bind_judge(workspace: Workspace, rubric: Rubric) -> BoundJudge:
+    """The judge that params.yaml pins for a rubric of this name, bound to this very text of it.
+
+    Raises:
+        ConfigError: As `open_judge`, but for what the rubric's file says.
+    """
+    name, pin = rubric.name, workspace.params.rubrics[rubric.name].judge
     plugin = load("judges", pin.use)
-    _require_version("judge", pin.use, plugin.version, pin.version, f"rubrics.{rubric}.judge")
-    found = workspace.rubric(rubric)
-    if pin.use not in found.scorer:
+    _require_version("judge", pin.use, plugin.version, pin.version, f"rubrics.{name}.judge")
+    if pin.use not in rubric.scorer:
         raise ConfigError(
-            f"rubrics/{rubric}.yaml has no scorer for the judge {pin.use}",
-            hint=f"it has {', '.join(sorted(found.scorer))}; add scorer.{pin.use},"
-            f" or edit params.yaml: rubrics.{rubric}.judge.use",
+            f"rubrics/{name}.yaml has no scorer for the judge {pin.use}",
+            hint=f"it has {', '.join(sorted(rubric.scorer))}; add scorer.{pin.use},"
+            f" or edit params.yaml: rubrics.{name}.judge.use",
         )
-    return BoundJudge(found, pin, plugin(found, pin, workspace.root))
+    return BoundJudge(rubric, pin, plugin(rubric, pin, workspace.root))
 
 
 def open_judges(workspace: Workspace, rubrics: Sequence[str] | None = None) -> list[BoundJudge]:
@@ -137,18 +147,36 @@ def judge_selected(
     """
     judges = open_judges(workspace, list(selected))
     limit = workspace.params.score.max_error_rate
-    frames = []
-    for bound in judges:
-        cases = selected[bound.rubric.name]
-        judged = _judged(bound, cases, store, progress)
-        told = [(judgement.status, judgement.reason) for judgement, _ in judged]
-        refuse_errors(f"judge of {bound.rubric.name}", told, limit)
-        rows = [
-            score_row(bound, case, judgement, answer)
-            for case, (judgement, answer) in zip(cases, judged, strict=True)
-        ]
-        frames.append(pl.DataFrame(rows, schema=SCORES.schema))
+    frames = [
+        judge_bound(bound, selected[bound.rubric.name], store, limit, progress) for bound in judges
+    ]
     return SCORES.order(pl.concat(frames)) if frames else SCORES.empty()
+
+
+def judge_bound(
+    bound: BoundJudge,
+    cases: Sequence[Case],
+    store: CallStore,
+    max_error_rate: float,
+    progress: Progress = silent,
+) -> pl.DataFrame:
+    """The scores of the cases by one judge, in their order; otherwise as `judge_cases`.
+
+    Args:
+        bound: The judge and the rubric.
+        cases: What it is shown.
+        store: Where the calls go through.
+        max_error_rate: Share of failed calls above which there are no scores, [0, 1].
+        progress: Is told how far it is.
+    """
+    judged = _judged(bound, cases, store, progress)
+    told = [(judgement.status, judgement.reason) for judgement, _ in judged]
+    refuse_errors(f"judge of {bound.rubric.name}", told, max_error_rate)
+    rows = [
+        score_row(bound, case, judgement, answer)
+        for case, (judgement, answer) in zip(cases, judged, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=SCORES.schema)
 
 
 def score_row(
@@ -176,7 +204,8 @@ def _judged(
     """A judgement per case; one that lacks what the rubric requires is never put to the judge."""
     lacks = [missing_field(bound.rubric, case) for case in cases]
     able = [case for case, field in zip(cases, lacks, strict=True) if not field]
-    requests = [bound.judge.request(case) for case in able]
+    span = {"span": bound.pin.span} if bound.pin.span > 1 else {}
+    requests = [bound.judge.request(case) | span for case in able]
     what = f"judging {bound.rubric.name}"
     answers = iter(ask("judge", bound.judge, requests, store, progress, what))
     judged: list[tuple[Judgement, Answer | None]] = []

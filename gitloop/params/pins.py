@@ -17,12 +17,15 @@ class JudgePin(Strict):
         version: Must equal the plug-in's.
         model: Model name, where the kind has one.
         parameters: Sampling parameters, the callable, the table: whatever the kind takes.
+        span: Raised where `gitloop judge drift` finds that the judge changed behind its pins:
+            scores of one span do not compare with those of another.
     """
 
     use: str = "local"
     version: str = "1"
     model: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
+    span: int = Field(default=1, ge=1)
 
 
 class RubricPin(Strict):

@@ -55,18 +55,23 @@ class Threshold:
         """The threshold for rows of a route: its own, or the rubric's."""
         return self.threshold if route is None else self.routes.get(route, self.threshold)
 
-    def passes(self, score: float) -> bool:
+    def passes(self, score: float, route: str | None = None) -> bool:
         """Whether a score passes, compared as decimals: 0.1 + 0.2 passes a threshold of 0.3.
+
+        Args:
+            score: In [0, 1].
+            route: The row's route, whose own threshold counts where it has one.
 
         Raises:
             DataError: The rubric has no threshold.
         """
-        if self.threshold is None:
+        threshold = self.on(route)
+        if threshold is None:
             raise DataError(
                 f"rubric {self.rubric} has no threshold: {self.reason}",
                 hint="run: gitloop calibrate",
             )
-        rounded, line = round(score, _DIGITS), round(self.threshold, _DIGITS)
+        rounded, line = round(score, _DIGITS), round(threshold, _DIGITS)
         return rounded > line if self.comparison == ">" else rounded >= line
 
     @property

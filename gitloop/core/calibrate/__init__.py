@@ -8,6 +8,7 @@ found = fit(evidence, scores, policy)                 the threshold, or the reas
 from __future__ import annotations
 
 from gitloop.core.calibrate.card import JudgeCard, judge_card
+from gitloop.core.calibrate.drift import Drift, Flip, drift
 from gitloop.core.calibrate.estimates import ArmErrors, Estimate, estimate_rates
 from gitloop.core.calibrate.evidence import Evidence, LabelRules, gather
 from gitloop.core.calibrate.findings import Finding
@@ -20,16 +21,19 @@ __all__ = [
     "ArmErrors",
     "Calibration",
     "CurvePoint",
+    "Drift",
     "Estimate",
     "Evidence",
     "Finding",
     "FitPolicy",
+    "Flip",
     "HistoryPoint",
     "JudgeCard",
     "LabelRules",
     "Pins",
     "Recorded",
     "curve_csv",
+    "drift",
     "estimate_rates",
     "fit",
     "gather",
