@@ -8,6 +8,9 @@ from typing import Any
 from gitloop.documents import nearest
 from gitloop.errors import PluginError
 
+EXTRAS = frozenset({"minilm"})
+"""Built-in plug-ins whose package is an extra of the same name."""
+
 GROUPS = ("judges", "targets", "sources", "embedders", "optimizers", "reports")
 
 
@@ -45,5 +48,7 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401 -- the caller knows the 
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"the {group.removesuffix('s')} {name} cannot be imported: {error}",
-            hint=f"check the package that provides {found[0].value}",
+            hint=f'run: pip install "gitloop[{name}]"'
+            if name in EXTRAS
+            else f"check the package that provides {found[0].value}",
         ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -107,16 +107,43 @@ class Source(Protocol):
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors."""
+    """Turns texts into vectors on this machine, or finds vectors that were computed before.
+
+    Constructed as `plugin(dimensions=…, root=…, **parameters)`; raises `ConfigError` where they do
+    not fit.
+    """
 
     id: ClassVar[str]
     version: ClassVar[str]
+    dimensions: int
+    """Length of a vector, as params.yaml pins it."""
 
-    def __init__(self, dimensions: int, **parameters: Any) -> None:  # noqa: ANN401
-        """Get ready to embed into this many dimensions."""
+    def embed(self, texts: Sequence[str], trace_ids: Sequence[str]) -> np.ndarray:
+        """Float32 (n_texts, dimensions); the same texts, the same bytes.
 
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Float32 (n_texts, ≤ dimensions), rows of unit length; the same texts, the same bytes."""
+        `trace_ids` name the trace that each text stands for.
+        """
+
+
+@runtime_checkable
+class RemoteEmbedder(Protocol):
+    """Turns texts into vectors by calls to a server, which are recorded like a judge's."""
+
+    id: ClassVar[str]
+    version: ClassVar[str]
+    dimensions: int
+
+    def request(self, text: str) -> dict[str, Any]:
+        """Everything that decides the vector, as JSON values. No key, header or host."""
+
+    def call(self, requests: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """One answer per request, in order."""
+
+    def stream(self, requests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Answer]]:
+        """Each answer with its place, as they come."""
+
+    def vectors(self, answers: Sequence[Answer]) -> np.ndarray:
+        """The vectors in good answers, float32 (n, d)."""
 
 
 Wish = Ask | Question | Failure

@@ -10,19 +10,27 @@ import click
 from gitloop.cli.options import Console, Verb, pass_console, style
 
 if TYPE_CHECKING:
-    from gitloop.steps.cluster import ClusterReport
+    from gitloop.steps.cluster import ClusterReport, Nightly, Trail
 
 
 @click.command(cls=Verb)
+@click.option("--anew", is_flag=True, help="Give every cluster a new id; last night's are dropped.")
+@click.option("--trail", "cluster_id", metavar="ID", help="Tell what became of a cluster; no run.")
 @pass_console
-def cluster(console: Console) -> None:
+def cluster(console: Console, anew: bool, cluster_id: str | None) -> None:
     """Group the failures into named clusters; one-offs stay in a noise bucket.
 
-    A stage of the loop: reads loop/join/joined.parquet, writes loop/cluster/.
+    A stage of the loop: reads loop/join/joined.parquet, writes loop/cluster/. Clusters keep the ids
+    that they had in the checked-out commit; loop/cluster/nights.jsonl records births, merges,
+    splits and deaths.
     """
-    from gitloop.steps.cluster import cluster_failures
+    from gitloop.steps.cluster import cluster_failures, trail
 
-    report = cluster_failures(console.directory)
+    if cluster_id is not None:
+        found = trail(console.directory, cluster_id)
+        console.show(asdict(found), lambda: _trail_lines(found))
+        return
+    report = cluster_failures(console.directory, anew=anew, progress=console.progress)
     console.show(asdict(report), lambda: _lines(report))
 
 
@@ -33,10 +41,34 @@ def _lines(report: ClusterReport) -> list[str]:
     )
     rows = [
         f"{found.cluster_id:<11} {found.n_failures:>4}  {style(_cut(found.name, 36), bold=True)}"
-        f"  {_cut(', '.join(found.routes), 20)}"
+        f"  {_cut(', '.join(found.routes), 20)}{'  new' if found.is_new else ''}".rstrip()
         for found in report.clusters
     ]
-    return [head, *rows]
+    return [head, *rows, *(_nightly(report.nightly) if report.nightly else [])]
+
+
+def _nightly(found: Nightly) -> list[str]:
+    """What became of last night's clusters, a line per event."""
+    rate = f"{found.kept_rate:.1%} of {found.n_persisting}"
+    lines = [f"night {found.number}: {rate} failures keep their cluster"]
+    lines += [f"  gone    {name}" for name in found.deaths]
+    lines += [f"  split   {name} → {', '.join(parts)}" for name, parts in found.splits.items()]
+    lines += [f"  merged  {', '.join(parts)} → {name}" for name, parts in found.merges.items()]
+    return lines
+
+
+def _trail_lines(found: Trail) -> list[str]:
+    life = f"{found.cluster_id} was born in night {found.born_in} of {found.n_nights}"
+    if found.died_in is None:
+        return [f"{life} and lives: {found.heirs.get(found.cluster_id, '')}".rstrip(": ")]
+    lines = [f"{life} and died in night {found.died_in}"]
+    lines += [
+        f"  its failures are in {name}  {style(text, bold=True)}"
+        for name, text in found.heirs.items()
+    ]
+    return (
+        lines if found.heirs else [*lines, "  its failures are one-offs now, or reported no more"]
+    )
 
 
 def _cut(text: str, width: int) -> str:

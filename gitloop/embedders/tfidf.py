@@ -21,6 +21,7 @@ from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -42,6 +43,7 @@ class TfidfEmbedder:
     Args:
         dimensions: Length of the vectors, 2 to 1,024. Corpora with fewer directions leave the
             last columns zero.
+        root: Not looked at.
 
     Raises:
         ConfigError: `dimensions` is out of range, or a parameter is given: there is none.
@@ -50,7 +52,12 @@ class TfidfEmbedder:
     id: ClassVar[str] = "tfidf"
     version: ClassVar[str] = "1"
 
-    def __init__(self, dimensions: int = 128, **parameters: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        dimensions: int = 128,
+        root: Path | None = None,  # noqa: ARG002 -- the protocol's
+        **parameters: Any,  # noqa: ANN401
+    ) -> None:
         if parameters:
             names = ", ".join(sorted(parameters))
             raise ConfigError(
@@ -64,7 +71,11 @@ class TfidfEmbedder:
             )
         self.dimensions = dimensions
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(
+        self,
+        texts: Sequence[str],
+        trace_ids: Sequence[str] = (),  # noqa: ARG002 -- the protocol's
+    ) -> NDArray[np.float32]:
         """Return one unit vector per text, or zeros for a text without a single feature.
 
         Equal texts get equal vectors, and the order of the texts changes nothing. The same bytes
@@ -72,6 +83,7 @@ class TfidfEmbedder:
 
         Args:
             texts: Any strings; of those above `MAX_CHARS`, the head and the tail are read.
+            trace_ids: Not looked at.
 
         Returns:
             float32 of shape (len(texts), dimensions), rounded to six decimals.

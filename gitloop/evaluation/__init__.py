@@ -7,6 +7,7 @@ Example:
     workspace.write("loop/score/calls.parquet", CALLS, store.used())
 """
 
+from gitloop.evaluation.embedding import embed, open_embedder
 from gitloop.evaluation.judging import (
     BoundJudge,
     bind_judge,
@@ -27,12 +28,14 @@ __all__ = [
     "BoundJudge",
     "bind_judge",
     "call_store",
+    "embed",
     "judge_bound",
     "judge_cases",
     "judge_name",
     "judge_selected",
     "judge_sha256",
     "missing_field",
+    "open_embedder",
     "open_judge",
     "open_judges",
     "open_target",

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from gitloop.llm.limits import Budget, Gate, wait_s
 from gitloop.llm.settings import Settings
@@ -75,6 +75,8 @@ class ChatClient:
         clock: Seconds, ever rising.
         sleep: Waits so many seconds.
     """
+
+    path: ClassVar[str] = "/chat/completions"
 
     def __init__(
         self,
@@ -159,7 +161,7 @@ class ChatClient:
         try:
             start = self._clock()
             form = self._form
-            reply = self._transport.post("/chat/completions", self._payload(request, form))
+            reply = self._transport.post(self.path, self._payload(request, form))
             elapsed = self._clock() - start
             if reply.status == 200:
                 completion, retry = self._read(reply, round(elapsed, 6))

@@ -2,6 +2,20 @@
 
 from gitloop.core.cluster.duplicates import Collapsed, collapse, normalise
 from gitloop.core.cluster.identity import Change, Identity, Match, Night, match
+from gitloop.core.cluster.nights import (
+    Continuation,
+    NightLine,
+    Outputs,
+    Whereabouts,
+    continuation,
+    known_groups,
+    night_line,
+    night_of,
+    parse_nights,
+    renamed,
+    render,
+    whereabouts,
+)
 from gitloop.core.cluster.pipeline import cluster
 from gitloop.core.cluster.results import (
     NOISE,
@@ -19,11 +33,23 @@ __all__ = [
     "ClusterSettings",
     "Clustering",
     "Collapsed",
+    "Continuation",
     "Identity",
     "Match",
     "Night",
+    "NightLine",
+    "Outputs",
+    "Whereabouts",
     "cluster",
     "collapse",
+    "continuation",
+    "known_groups",
     "match",
+    "night_line",
+    "night_of",
     "normalise",
+    "parse_nights",
+    "renamed",
+    "render",
+    "whereabouts",
 ]

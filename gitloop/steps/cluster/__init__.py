@@ -1,0 +1,6 @@
+"""`gitloop cluster`: failures → named clusters that keep their ids over nights."""
+
+from gitloop.steps.cluster.stage import ClusterLine, ClusterReport, Nightly, cluster_failures
+from gitloop.steps.cluster.trail import Trail, trail
+
+__all__ = ["ClusterLine", "ClusterReport", "Nightly", "Trail", "cluster_failures", "trail"]
