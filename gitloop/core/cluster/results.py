@@ -26,7 +26,7 @@ class ClusterSettings:
         min_cluster_size: Fewest failures in a cluster, at least 2; None lets it grow with the
             number n of failures: max(4, n^0.31), that is 4 up to 125, 6 at 300, 15 at 6,000.
         min_samples: Neighbours that make a place dense, at least 1; None is half of
-            `min_cluster_size`, between 2 and 5.
+            `min_cluster_size`, but 2 or 3.
         smoothing_neighbours: Nearest neighbours of the smoothing graph, of which at most 0.7·√n
             are used; 0 turns smoothing off.
         smoothing_steps: How often each vector becomes the mean of itself and its neighbours.
@@ -85,7 +85,7 @@ class ClusterSettings:
         """Return the number of neighbours that make a place dense."""
         if self.min_samples is not None:
             return self.min_samples
-        return max(2, min(5, cluster_size // 2))
+        return max(2, min(3, cluster_size // 2))
 
     def neighbours(self, n_points: int) -> int:
         """Return the number of neighbours of the graph, below `n_points`.

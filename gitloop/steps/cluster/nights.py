@@ -76,7 +76,8 @@ def tonight(workspace: Workspace, inputs: str, *, anew: bool) -> Continuation:
         (content,) = workspace.git.blobs([ledger[0]])
         committed = parse_nights(content.decode(errors="replace"), source=f"HEAD:{LEDGER}")
     outputs = None
-    if lock := blobs.get("lock"):
+    # A commit without a ledger has no night to go on from: its tables may never have been pushed.
+    if (lock := blobs.get("lock")) and committed:
         outputs = _recorded(workspace, *workspace.git.blobs([lock[0]]))
     found = continuation(read_ledger(workspace), committed, inputs, outputs)
     return Continuation(found.before, None) if anew else found
