@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gitloop.errors import ConfigError, DataError, WorkspaceError
+from gitloop.errors import ConfigError, DataError, StaleError, WorkspaceError
 from gitloop.params import (
     Params,
     Pipeline,
@@ -27,6 +27,7 @@ from gitloop.storage.dvc import Dvc
 from gitloop.storage.files import read_text
 from gitloop.storage.git import GitRepository
 from gitloop.storage.golden import GoldenSet
+from gitloop.storage.golden_versions import at_version, commit_of
 from gitloop.storage.strays import sweep
 from gitloop.storage.trees import CommitTree, Tree, WorkTree
 
@@ -126,6 +127,42 @@ class Workspace:
                 _log.warning("gitloop: moved %s away: no pointer names it", path)
         tree: Tree = WorkTree(self.root) if revision is None else CommitTree(self.git, revision)
         return GoldenSet(tree, self.dvc, self.root, name)
+
+    def golden_in_use(self, name: str) -> GoldenSet:
+        """A golden set as the gate uses it: at the version that params.yaml pins, else as it is.
+
+        A pinned set may grow in the work tree; whoever scores, gates or optimizes does not notice.
+
+        Raises:
+            StaleError: Neither the set's records nor any commit tell the pinned version.
+        """
+        pinned = self.params.golden.sets.get(name)
+        golden = self.golden(name)
+        if pinned is None or not golden.exists():
+            return golden
+        try:
+            return self.golden_at(name, pinned)
+        except DataError as error:
+            raise StaleError(
+                f"golden set {name} is at version {golden.version() or '(empty)'}, but params.yaml"
+                f" pins {pinned}, which no record and no commit here tells",
+                hint=f"run: gitloop log {name}, then: gitloop golden pin {name}@VERSION",
+            ) from error
+
+    def golden_at(self, name: str, version: str) -> GoldenSet:
+        """A golden set as it was at a version, or at a tag's version such as "v2026.5.1+3fa2c1".
+
+        The records of the work tree tell most versions, in a shallow clone too; else a commit does.
+
+        Raises:
+            DataError: Neither does.
+        """
+        golden = self.golden(name)
+        if golden.exists():
+            found = at_version(golden, WorkTree(self.root), version, dvc=self.dvc, root=self.root)
+            if found.version() == version:
+                return found
+        return self.golden(name, commit_of(self.git, self.dvc, name, version))
 
     def read(self, path: str, table: Table) -> pl.DataFrame:
         """The table in a file of the work tree; `path` is relative to the root."""

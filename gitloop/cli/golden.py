@@ -13,7 +13,7 @@ import click
 from gitloop.cli.options import Console, Verb, Verbs, pass_console, style
 
 if TYPE_CHECKING:
-    from gitloop.steps.golden import ChangeReport, SetReport
+    from gitloop.steps.golden import ChangeReport, SetReport, TagReport
 
 _WHY = click.option("--why", required=True, metavar="TEXT", help="The reason; kept for ever.")
 _ONTO = click.option("--onto", metavar="BRANCH", help="Commit on BRANCH instead of a new one.")
@@ -208,8 +208,35 @@ def pin(console: Console, *, name: str, off: bool) -> None:
         f"params.yaml: golden.sets.{report.set} is {told} (was {report.before or 'not pinned'})"
     ]
     if not report.is_here:
-        lines.append("the work tree holds another version: the gate will say so")
+        lines.append("the gate reads that version, whatever the work tree holds")
     console.show(asdict(report), lambda: lines)
+
+
+@golden.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_REV
+@click.option("--push", "pushes", is_flag=True, help="Push the tags to the first remote.")
+@pass_console
+def tag(console: Console, *, names: tuple[str, ...], revision: str | None, pushes: bool) -> None:
+    """Tag the version that each set has at HEAD, so that DVC and GTO find it.
+
+    The tag is NAME@vYEAR.MONTH.N+DIGEST, N being the number of versions that month. Run it on the
+    main line, after a merge; a version that has its tag keeps it.
+
+    Example: gitloop golden tag && dvc artifacts get . support
+    """
+    from gitloop.steps.golden import tag as step
+
+    reports = step(console.directory, names, revision=revision, pushes=pushes)
+    console.show({"tags": [asdict(report) for report in reports]}, lambda: _tagged(reports))
+
+
+def _tagged(reports: list[TagReport]) -> list[str]:
+    lines = []
+    for report in reports:
+        told = "tagged" if report.is_new else "has its tag"
+        lines.append(f"{report.tag:<36} {report.version} {told} at {report.commit[:10]}")
+    return lines or ["no golden set has a version yet"]
 
 
 def _pair(word: str) -> tuple[str, str]:

@@ -106,7 +106,11 @@ def _next(report: PromoteReport, opened: PullRequest | None) -> list[str]:
     if opened is not None and opened.url:
         return [*lines, f"  {opened.url}"]
     if opened is not None:
-        return [*lines, "neither gh nor glab is here; run:", *(f"  → {c}" for c in opened.commands)]
+        return [
+            *lines,
+            "the forge's program (gh or glab) is not here; run:",
+            *(f"  → {c}" for c in opened.commands),
+        ]
     return [
         *lines,
         f"  → git diff HEAD...{report.branch}",

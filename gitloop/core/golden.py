@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,22 @@ def edit_rows(rows: pl.DataFrame, row_ids: Sequence[str], cells: Mapping[str, An
         _edited(row, cells) if row["row_id"] in named else row for row in rows.iter_rows(named=True)
     ]
     return pl.DataFrame(corrected, schema=GOLDEN.schema)
+
+
+def registry_version(versions: Sequence[str], sha256: str) -> str:
+    """The semantic version under which a registry such as GTO lists a set, "v2026.5.3+54ccb8".
+
+    Year and month of the newest version, how many versions that month has had, and the dataset
+    digest's first digits. It grows with the set and follows from the set alone.
+
+    Args:
+        versions: The versions of all the set's records, e.g. "2026.05-54ccb8"; at least one.
+        sha256: The dataset digest.
+    """
+    months = Counter(version.partition("-")[0] for version in versions)
+    newest = max(months)
+    year, _, month = newest.partition(".")
+    return f"v{int(year)}.{int(month)}.{months[newest]}+{sha256[:6]}"
 
 
 def compaction(parts: Sequence[PartSize], *, max_rows: int, max_bytes: int) -> list[list[str]]:

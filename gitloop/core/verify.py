@@ -7,10 +7,10 @@ it is known which came later, or that neither knew of the other; squash and reba
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
-from gitloop.records import GoldenRecord
+from gitloop.records import GoldenRecord, Lineage
 
 _MARKERS = (b"<<<<<<< ", b">>>>>>> ", b"||||||| ")
 _MOST_NAMED = 3
@@ -78,42 +78,9 @@ class SetFacts:
         return f"golden/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
-    """The records, and which of them came before which."""
-
-    records: Sequence[GoldenRecord]
-    ancestors: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, records: Iterable[GoldenRecord]) -> _History:
-        records = list(records)
-        known = {record.id: record for record in records}
-        ancestors: dict[str, frozenset[str]] = {}
-        for start in records:
-            stack = [start.id]
-            while stack:
-                name = stack[-1]
-                parents = [p for p in known[name].parents if p in known and p not in stack]
-                waiting = [parent for parent in parents if parent not in ancestors]
-                if name in ancestors or not waiting:
-                    stack.pop()
-                    older = (ancestors[parent] | {parent} for parent in parents)
-                    ancestors.setdefault(name, frozenset().union(*older))
-                else:
-                    stack.extend(waiting)
-        return cls(records, ancestors)
-
-    def last(self, names: Iterable[str]) -> list[str]:
-        """Those of the records that none of the others came after."""
-        names = list(names)
-        before = frozenset().union(*(self.ancestors[name] for name in names))
-        return [name for name in names if name not in before]
-
-
 def check_set(facts: SetFacts) -> list[Finding]:
     """Every fault of one golden set, sorted by path."""
-    history = _History.of(facts.records)
+    history = Lineage.of(facts.records)
     found = [
         *_keys(facts),
         *_groups(facts),
@@ -200,7 +167,7 @@ def _parents(facts: SetFacts) -> list[Finding]:
     return found
 
 
-def _digest(facts: SetFacts, history: _History) -> list[Finding]:
+def _digest(facts: SetFacts, history: Lineage) -> list[Finding]:
     """The rows of an unmerged set are exactly those of its newest record."""
     heads = history.last(record.id for record in facts.records)
     if not facts.is_whole or len(heads) != 1:
@@ -212,7 +179,7 @@ def _digest(facts: SetFacts, history: _History) -> list[Finding]:
     return [Finding(f"{facts.path}/log/{head.id}.yaml", told)]
 
 
-def _parts(facts: SetFacts, history: _History) -> list[Finding]:
+def _parts(facts: SetFacts, history: Lineage) -> list[Finding]:
     """Parts that no record made, that a record took away, that are gone, or are not as recorded."""
     made: dict[str, dict[str, str | None]] = {}
     for record in facts.records:
@@ -242,7 +209,7 @@ def _parts(facts: SetFacts, history: _History) -> list[Finding]:
     return found
 
 
-def _rows(facts: SetFacts, history: _History) -> list[Finding]:
+def _rows(facts: SetFacts, history: Lineage) -> list[Finding]:
     """Rows that are gone, back, unrecorded, or not what the last record made of them."""
     events = _events(facts.records)
     actual = {row_id: sha for part in facts.parts for row_id, sha in part.rows.items()}

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from gitloop.documents import parse
 from gitloop.params.strict import Strict, validate
 
-SET_NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+SET_NAME = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 
 
 class DatasetSpec(Strict):

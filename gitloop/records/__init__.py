@@ -4,7 +4,7 @@ from gitloop.records.cases import Answer, Case, Judgement
 from gitloop.records.gate import CHECK_KINDS, OUTCOMES, Check, GateReport, RowTrail, RubricSummary
 from gitloop.records.intervals import Interval
 from gitloop.records.jsonable import as_json
-from gitloop.records.lineage import GoldenRecord, PartState
+from gitloop.records.lineage import GoldenRecord, Lineage, PartState
 from gitloop.records.search import Ask, Candidate, Failure, Question, RowScore, Space
 from gitloop.records.thresholds import THRESHOLDS_SCHEMA, Threshold, parse_thresholds
 
@@ -22,6 +22,7 @@ __all__ = [
     "GoldenRecord",
     "Interval",
     "Judgement",
+    "Lineage",
     "PartState",
     "Question",
     "RowScore",

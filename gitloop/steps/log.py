@@ -8,10 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from gitloop.errors import DataError
-from gitloop.records import GoldenRecord
+from gitloop.records import GoldenRecord, Lineage
 from gitloop.storage.git import Commit
 from gitloop.storage.golden import GoldenSet
-from gitloop.storage.lineage import in_order
 from gitloop.workspace import Workspace
 
 
@@ -92,7 +91,8 @@ def log(directory: Path, name: str, revision: str | None = None) -> list[LogEntr
     workspace = Workspace(directory)
     golden = open_set(workspace, name, revision)
     commits = _commits(workspace, golden, revision)
-    return [_entry(record, commits.get(record.id)) for record in in_order(golden.records())[::-1]]
+    ordered = Lineage.of(golden.records()).records
+    return [_entry(record, commits.get(record.id)) for record in ordered[::-1]]
 
 
 def blame(directory: Path, name: str, row: str, revision: str | None = None) -> list[BlameLine]:
@@ -105,7 +105,7 @@ def blame(directory: Path, name: str, row: str, revision: str | None = None) -> 
     golden = open_set(workspace, name, revision)
     commits = _commits(workspace, golden, revision)
     last: dict[str, GoldenRecord] = {}
-    for record in in_order(golden.records()):
+    for record in Lineage.of(golden.records()).records:
         for row_id in (*record.added, *record.changed):
             last[row_id] = record
     rows = golden.read().filter(pl.col("row_id").str.starts_with(row))

@@ -140,7 +140,7 @@ def _text(workspace: Workspace, source: str, revision: str | None) -> str:
 
 
 def _row_id(workspace: Workspace, row: str | None) -> str:
-    sets = [workspace.golden(name).read() for name in sorted(workspace.params.golden.sets)]
+    sets = [workspace.golden_in_use(name).read() for name in sorted(workspace.params.golden.sets)]
     ids = sorted({str(row_id) for rows in sets for row_id in rows["row_id"].to_list()})
     found = [row_id for row_id in ids if row_id.startswith(row or "")]
     if not found or (row is not None and len(found) > 1):
@@ -154,7 +154,7 @@ def _row_id(workspace: Workspace, row: str | None) -> str:
 
 def _case(workspace: Workspace, row_id: str) -> Case:
     for name in sorted(workspace.params.golden.sets):
-        for row in workspace.golden(name).read().filter(row_id=row_id).to_dicts():
+        for row in workspace.golden_in_use(name).read().filter(row_id=row_id).to_dicts():
             fields = ("input", "context", "reference", "route", "user_cohort")
             return Case(row_id, **{field: row[field] for field in fields})
     raise DataError(f"there is no golden row {row_id}")

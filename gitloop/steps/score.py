@@ -145,7 +145,7 @@ def _golden(workspace: Workspace) -> dict[str, pl.DataFrame]:
             "params.yaml names no golden set",
             hint="add golden.sets.<set>: null to params.yaml, and promote rows into it",
         )
-    golden = {name: _rows(workspace, name, pinned[name]) for name in sorted(pinned)}
+    golden = {name: _rows(workspace, name) for name in sorted(pinned)}
     rows = pl.concat(golden.values())
     if (twice := rows.filter(pl.col("row_id").is_duplicated()).sort("row_id", "set")).height:
         first, second = twice["set"][0], twice["set"][1]
@@ -156,9 +156,9 @@ def _golden(workspace: Workspace) -> dict[str, pl.DataFrame]:
     return golden
 
 
-def _rows(workspace: Workspace, name: str, pinned: str | None) -> pl.DataFrame:
-    """The rows of a set that is there, is at the pinned version, and has rows."""
-    golden = workspace.golden(name)
+def _rows(workspace: Workspace, name: str) -> pl.DataFrame:
+    """The rows of a set that is there and has rows, at the pinned version where one is pinned."""
+    golden = workspace.golden_in_use(name)
     if not golden.exists():
         found = sorted(path.parent.name for path in workspace.root.glob("golden/*/dataset.yaml"))
         like = nearest(name, found)
@@ -166,12 +166,6 @@ def _rows(workspace: Workspace, name: str, pinned: str | None) -> pl.DataFrame:
             f"params.yaml names a golden set {name}, but golden/{name}/dataset.yaml does not exist"
             + (f"; did you mean {like}?" if like else ""),
             hint="edit params.yaml: golden.sets, or create the set with gitloop promote",
-        )
-    actual = golden.version()
-    if pinned is not None and pinned != actual:
-        raise ConfigError(
-            f"golden set {name} is at version {actual or '(empty)'}, but params.yaml pins {pinned}",
-            hint=f"edit params.yaml: golden.sets.{name}, or check out the commit of {pinned}",
         )
     rows = golden.read()
     if rows.is_empty():
@@ -200,7 +194,7 @@ def _scored_set(
     failed = outputs.filter((pl.col("set") == name) & (pl.col("status") != "ok"))
     return ScoredSet(
         set=name,
-        version=workspace.golden(name).version(),
+        version=workspace.golden_in_use(name).version(),
         dataset_sha256=digest(rows),
         n_rows=rows.height,
         n_output_errors=failed.height,

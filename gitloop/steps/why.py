@@ -12,9 +12,9 @@ import polars as pl
 
 from gitloop.digests import canonical_json
 from gitloop.errors import DataError
+from gitloop.records import Lineage
 from gitloop.storage.golden import GoldenSet
 from gitloop.storage.labels import read_labels
-from gitloop.storage.lineage import in_order
 from gitloop.storage.parts import read_parts
 from gitloop.storage.trees import CommitTree, WorkTree
 from gitloop.tables import CLUSTERS, FEEDBACK, TRACES
@@ -122,7 +122,7 @@ def _history(
     start = revision or workspace.git.head()
     added = workspace.git.additions(start, f"{golden.path}/log") if start else {}
     lines = []
-    for record in in_order(golden.records()):
+    for record in Lineage.of(golden.records()).records:
         if row_id in record.added or row_id in record.changed:
             commit = added.get(f"{golden.path}/log/{record.id}.yaml")
             lines.append(

@@ -207,6 +207,36 @@ class GitRepository:
                     found.setdefault(name, commit)
         return found
 
+    def tags(self) -> dict[str, str]:
+        """Tag → the commit that it names, annotated tags peeled."""
+        form = "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)"
+        found = {}
+        for line in self.text("for-each-ref", form, "refs/tags").splitlines():
+            name, own, peeled = line.split("\0")
+            found[name] = peeled or own
+        return found
+
+    def tag(self, name: str, commit: str, message: str, *, at: datetime) -> None:
+        """Make an annotated tag.
+
+        Raises:
+            ToolError: There is such a tag, or git does not take the name.
+        """
+        stamp = {"GIT_COMMITTER_DATE": f"{int(at.timestamp())} +0000"}
+        words = message.encode()
+        self.run("tag", "--annotate", "--file=-", name, commit, env=stamp, stdin=words)
+
+    def push(self, references: list[str]) -> None:
+        """Push references to the first remote, each under its own name.
+
+        Raises:
+            ToolError: There is no remote, or it did not take them.
+        """
+        remotes = self.text("remote").splitlines()
+        if not remotes:
+            raise ToolError("there is no remote to push to", hint="run: git remote add origin URL")
+        self.run("push", "--quiet", remotes[0], *references)
+
     def unmerged(self) -> dict[str, dict[int, str]]:
         """Path → stage (1 base, 2 ours, 3 theirs) → blob id, of every conflict in the index."""
         found: dict[str, dict[int, str]] = {}

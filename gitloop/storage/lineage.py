@@ -25,7 +25,7 @@ from gitloop.tables import GOLDEN
 SCHEMA = {column.name: str(column.dtype) for column in GOLDEN.columns}
 """The golden table's schema, as it enters every dataset digest."""
 
-__all__ = ["SCHEMA", "Change", "GoldenRecord", "PartState", "heads", "in_order", "parse_record"]
+__all__ = ["SCHEMA", "Change", "GoldenRecord", "PartState", "heads", "parse_record"]
 
 RECORD_SCHEMA = "gitloop.promotion/v1"
 KINDS = ("promote", "edit", "retire", "compact", "migrate", "merge")
@@ -166,17 +166,3 @@ def heads(records: Iterable[GoldenRecord]) -> list[GoldenRecord]:
     records = list(records)
     parents = {parent for record in records for parent in record.parents}
     return sorted((r for r in records if r.id not in parents), key=lambda record: record.id)
-
-
-def in_order(records: Iterable[GoldenRecord]) -> list[GoldenRecord]:
-    """The records, parents before children; side by side, the older first.
-
-    Parents that are not there are skipped, and so are circles, which only a forged record can make.
-    """
-    waiting = {record.id: record for record in records}
-    done: dict[str, GoldenRecord] = {}
-    while waiting:
-        ready = [r for r in waiting.values() if not any(p in waiting for p in r.parents)]
-        for record in sorted(ready or waiting.values(), key=lambda r: (r.created_at, r.id)):
-            done[record.id] = waiting.pop(record.id)
-    return list(done.values())

@@ -64,8 +64,7 @@ class WorkTree:
 
     def blob(self, path: str) -> str:
         """Git's id of the file's content, line ends as they are committed."""
-        content = self.read([path])[0].replace(b"\r\n", b"\n")
-        return sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+        return blob_id(self.read([path])[0].replace(b"\r\n", b"\n"))
 
 
 class CommitTree:
@@ -114,3 +113,8 @@ class CommitTree:
         if path not in self._directories:
             self._directories[path] = self._git.directory(self.sha, path)
         return self._directories[path]
+
+
+def blob_id(content: bytes) -> str:
+    """Git's id of a file with this content."""
+    return sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

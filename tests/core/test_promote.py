@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,7 +48,10 @@ def verdict(rubric: str = "r", said: str | None = "fail", **changes: object) -> 
 
 
 def cases(
-    *verdicts: dict[str, Any], trace: dict[str, Any] | None = None, feedback: int = 1
+    *verdicts: dict[str, Any],
+    trace: dict[str, Any] | None = None,
+    feedback: int = 1,
+    outdated: Sequence[str] = (),
 ) -> Cases:
     """The cases of one member, t."""
     members = pl.DataFrame(
@@ -62,7 +66,8 @@ def cases(
     traces = TRACES.complete(pl.DataFrame([usual | (trace or {})], schema_overrides=TRACES.schema))
     if trace == {}:
         traces = traces.clear()
-    return build_cases(members, pl.DataFrame(verdicts, schema=SCHEMA), traces)
+    said = pl.DataFrame(verdicts, schema=SCHEMA)
+    return build_cases(members, said, traces, {"t": outdated})
 
 
 def test_failed_case_keeps_its_output_as_bad() -> None:
@@ -91,6 +96,7 @@ def test_passed_case_keeps_its_output_as_reference() -> None:
     ("arguments", "reason"),
     [
         ({"verdicts": []}, "not labelled"),
+        ({"verdicts": [], "outdated": ["1"]}, "labelled under another guidance only"),
         ({"verdicts": [verdict(), verdict("q", None)]}, "no agreement"),
         ({"verdicts": [verdict()], "trace": {}}, "its trace is gone"),
         ({"verdicts": [verdict()], "feedback": 0}, "no feedback started it"),
@@ -214,6 +220,20 @@ def test_body_stays_below_the_limit() -> None:
     body = pull_request(promotion(5000), ("input", "user_cohort", "bad_output", "reference") * 5)
     assert len(body) < MAX_CHARACTERS
     assert "left out" in body
+    hostile = {f"c{number}{'*' * 160}": "*" * 500 for number in range(100)}
+    body = pull_request(promotion(200, fixes=hostile), ("route",))
+    assert len(body) < MAX_CHARACTERS
+    assert "more would not fit" in body
+    assert body.rstrip().endswith("Gitloop-Parent: 2026.04-123456")
+
+
+def test_ids_out_of_the_data_are_inert() -> None:
+    """A trace id that holds Markdown is shown as text, on one line."""
+    case = LeftOut("a`\n# Approved by [the boss](http://evil) @team", "not labelled")
+    body = pull_request(promotion(left_out=(case,)), ())
+    assert "[the boss]" not in body
+    assert "@team" not in body
+    assert "\n# " not in body
 
 
 def test_commit_message_has_a_short_subject_and_trailers() -> None:

@@ -325,3 +325,31 @@ def test_labels_of_unpinned_rubrics_do_not_count(repository: Repository) -> None
         handle.write(json.dumps(extra) + "\n")
     rows = golden(repository, str(run(repository).branch)).read()
     assert rows["labels"].to_list() == [[{"rubric": "grounded", "expected": "fail"}]]
+
+
+def test_labels_under_another_guidance_do_not_count(repository: Repository) -> None:
+    """Who was told something else did not agree: only the guidance in force makes golden rows."""
+    make_promotable(repository, [failure(0), failure(1)])
+    for name in ("amara", "bo"):
+        text = repository.read(f"labels/{name}.jsonl")
+        first, second = text.splitlines()
+        newer = second.replace('"guidance_version": "1"', '"guidance_version": "2"')
+        repository.gen({f"labels/{name}.jsonl": f"{first}\n{newer}\n"})
+    params = repository.read("params.yaml") + 'labels:\n  guidance_version: "2"\n'
+    repository.gen({"params.yaml": params}, commit="New guidance")
+    report = run(repository)
+    assert (report.n_promoted, report.row_ids) == (1, (failure(1).row_id,))
+    (case,) = report.left_out
+    assert (case.reason, case.detail) == ("labelled under another guidance only", "guidance 1")
+
+
+def test_secret_in_an_immediate_fix_blocks_the_promotion(repository: Repository) -> None:
+    """What people write into a brief enters the record as well: it is screened like the rows."""
+    make_promotable(repository, [failure(0)])
+    brief = "loop/cluster/briefs/c1.yaml"
+    repository.gen({brief: "immediate_fix: Use the key AKIA" + "IOSFODNN7EXAMPLA\n"})
+    with pytest.raises(DataError, match="the immediate fix of cluster c1: AWS Access Key"):
+        run(repository)
+    repository.gen({brief: "immediate_fix: Ask jo@example.org first\n"})
+    (record,) = golden(repository, str(run(repository).branch)).records()
+    assert record.content["clusters"][0]["immediate_fix"] == "Ask <EMAIL> first"

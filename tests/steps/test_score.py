@@ -223,8 +223,8 @@ def test_progress_is_told_for_target_and_judges(scored: Repository) -> None:
         ),
         (
             {"params.yaml": PARAMS.replace("null}", '"2026.04-000000"}')},
-            ConfigError,
-            "is at version 2026.05-6695cb, but params.yaml pins 2026.04-000000",
+            StaleError,
+            "is at version 2026.05-6695cb, but params.yaml pins 2026.04-000000, which no record",
         ),
         (
             {"params.yaml": PARAMS.replace("polite:", "kind:")},

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitloop.errors import DataError, TableError
-from gitloop.records import GoldenRecord, PartState
+from gitloop.records import GoldenRecord, Lineage, PartState
 from gitloop.steps.promote import PromoteRequest, promote
 from gitloop.steps.verify import verify
 from gitloop.storage import golden_parts
 from gitloop.storage.golden import GoldenSet, digest
 from gitloop.storage.golden_parts import write_parts
-from gitloop.storage.lineage import Change, heads, in_order, parse_record, render_record, version_of
+from gitloop.storage.lineage import Change, heads, parse_record, render_record, version_of
 from gitloop.storage.trees import CommitTree, WorkTree
 from gitloop.tables import GOLDEN
 from gitloop.workspace import Workspace
@@ -262,7 +262,7 @@ def test_parents_come_before_children(edges: list[list[int]]) -> None:
         str(number): [str(parent) for parent in before if parent < number]
         for number, before in enumerate(edges)
     }
-    found = [record.id for record in in_order(records(parents)[::-1])]
+    found = [record.id for record in Lineage.of(records(parents)[::-1]).records]
     assert sorted(found) == sorted(parents)
     assert all(found.index(p) < found.index(name) for name in found for p in parents[name])
     assert {head.id for head in heads(records(parents))} == set(parents) - {

@@ -80,7 +80,12 @@ def choose(wanted: Iterable[str], clusters: pl.DataFrame) -> tuple[list[str], li
     return [name for name in known if name in chosen], unknown
 
 
-def build_cases(members: pl.DataFrame, verdicts: pl.DataFrame, traces: pl.DataFrame) -> Cases:
+def build_cases(
+    members: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    traces: pl.DataFrame,
+    outdated: Mapping[str, Sequence[str]],
+) -> Cases:
     """Sort the members into cases fit for promotion and cases left out.
 
     A case is fit when each rubric that it was labelled under has a verdict, and its trace, output
@@ -91,6 +96,8 @@ def build_cases(members: pl.DataFrame, verdicts: pl.DataFrame, traces: pl.DataFr
         members: Fits `tables.MEMBERS`; just the chosen clusters.
         verdicts: As `stats.consensus.consensus` returns them.
         traces: Fits `tables.TRACES`.
+        outdated: trace_id → the versions of the guidance, other than the one in force, under which
+            it was labelled.
     """
     by_trace: dict[str, list[dict[str, Any]]] = {}
     for verdict in verdicts.sort("trace_id", "rubric").iter_rows(named=True):
@@ -101,7 +108,7 @@ def build_cases(members: pl.DataFrame, verdicts: pl.DataFrame, traces: pl.DataFr
     for member in members.sort("trace_id").iter_rows(named=True):
         trace_id = member["trace_id"]
         said, trace = by_trace.get(trace_id, []), known.get(trace_id)
-        refusal = _refusal(member, said, trace)
+        refusal = _refusal(member, said, trace, outdated.get(trace_id, ()))
         if refusal is not None or trace is None:
             left_out.append(refusal or LeftOut(trace_id, "its trace is gone"))
         else:
@@ -122,12 +129,17 @@ def agreement(verdicts: pl.DataFrame) -> Agreement:
 
 
 def _refusal(
-    member: Mapping[str, Any], said: Sequence[Mapping[str, Any]], trace: Mapping[str, Any] | None
+    member: Mapping[str, Any],
+    said: Sequence[Mapping[str, Any]],
+    trace: Mapping[str, Any] | None,
+    outdated: Sequence[str],
 ) -> LeftOut | None:
     """Why the case cannot be promoted, or None."""
     trace_id = member["trace_id"]
     if not said:
-        return LeftOut(trace_id, "not labelled")
+        told = f"guidance {', '.join(outdated)}" if outdated else ""
+        reason = "labelled under another guidance only" if outdated else "not labelled"
+        return LeftOut(trace_id, reason, told)
     unsettled = [f"{row['rubric']}: {row['reason']}" for row in said if row["verdict"] is None]
     if unsettled:
         return LeftOut(trace_id, "no agreement", "; ".join(unsettled))

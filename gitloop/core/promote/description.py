@@ -6,9 +6,11 @@ shown only from the columns that dataset.yaml names for review: Git history is f
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
@@ -22,6 +24,7 @@ MAX_CHARACTERS = 60_000
 _SAMPLES = 3
 _MOST_CLUSTERS = 40
 _MOST_CELL = 160
+_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_.:/+-]{{1,{_MOST_CELL}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,16 @@ def pull_request(promotion: Promotion, review_columns: Sequence[str]) -> str:
     body = "\n".join([*head, *samples, *tail])
     if len(body) >= MAX_CHARACTERS:
         said = ["", f"Samples are left out: the body would be {len(body):,} characters long."]
-        body = "\n".join([*head, *said, *tail])
+        body = "\n".join([*_beginning(head, MAX_CHARACTERS - 2_000), *said, *tail])
     return body
+
+
+def _beginning(lines: Sequence[str], n_characters: int) -> list[str]:
+    """The first lines that fit, and a word about the others."""
+    ends = list(accumulate(len(line) + 1 for line in lines))
+    fitting = [line for line, end in zip(lines, ends, strict=True) if end <= n_characters]
+    rest = len(lines) - len(fitting)
+    return [*fitting, "", f"{_count(rest, 'line')} more would not fit."] if rest else fitting
 
 
 def _counts(promotion: Promotion) -> list[str]:
@@ -141,7 +152,9 @@ def _clusters(promotion: Promotion) -> list[str]:
     lines = ["### Clusters", "", "| cluster | rows | immediate fix |", "|---|---|---|"]
     for cluster_id in ordered[:_MOST_CLUSTERS]:
         fix = promotion.fixes[cluster_id]
-        lines.append(f"| `{cluster_id}` | {sizes[cluster_id]} | {_cell(fix) if fix else '–'} |")
+        lines.append(
+            f"| {_name(cluster_id)} | {sizes[cluster_id]} | {_cell(fix) if fix else '–'} |"
+        )
     return [*lines, *_more(len(ordered) - _MOST_CLUSTERS, "cluster")]
 
 
@@ -154,7 +167,7 @@ def _left_out(left_out: Sequence[LeftOut]) -> list[str]:
         lines.append(f"- **{n}** {reason}")
         for case in cases[:_SAMPLES]:
             detail = f": {_cell(case.detail)}" if case.detail else ""
-            lines.append(f"  - `{case.trace_id}`{detail}")
+            lines.append(f"  - {_name(case.trace_id)}{detail}")
         if n > _SAMPLES:
             lines.append(f"  - … and {n - _SAMPLES} more")
     return lines
@@ -187,6 +200,11 @@ def _samples(promotion: Promotion, review_columns: Sequence[str]) -> list[str]:
 
 def _more(n: int, noun: str) -> list[str]:
     return ["", f"… and {_count(n, f'more {noun}')}."] if n > 0 else []
+
+
+def _name(text: str) -> str:
+    """An id out of the data, set as code where that is safe, else as inert text."""
+    return f"`{text}`" if _PLAIN_NAME.fullmatch(text) else _cell(text)
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 -- any column's value

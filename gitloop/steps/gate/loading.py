@@ -11,7 +11,6 @@ import polars as pl
 from gitloop.core.baseline import PinnedRun, parse_baseline
 from gitloop.core.gate import BaselineRun, GateInputs, GateRubric
 from gitloop.digests import sha256_of
-from gitloop.errors import StaleError
 from gitloop.evaluation import judge_name, judge_sha256
 from gitloop.records import Threshold, parse_thresholds
 from gitloop.storage.files import md5, read_json
@@ -47,7 +46,7 @@ def load(workspace: Workspace) -> Loaded:
     """Read it all.
 
     Raises:
-        DataError: A file is missing or broken, or a golden set is not at its pinned version.
+        DataError: A file is missing or broken, or a golden set's pinned version is unknown.
         ConfigError: A rubric file or params.yaml is at fault.
     """
     params = workspace.params
@@ -108,25 +107,22 @@ def _file_md5(workspace: Workspace, path: str) -> str | None:
 
 
 def _parts(workspace: Workspace, name: str) -> list[Part]:
-    golden = workspace.golden(name)
+    golden = workspace.golden_in_use(name)
     return golden.parts() if golden.exists() else []
 
 
 def _golden(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
     """Rows of all golden sets, and what was read of each."""
     frames, datasets = [GOLDEN.empty()], {}
-    for name, pinned in sorted(workspace.params.golden.sets.items()):
-        golden = workspace.golden(name)
-        version = golden.version()
-        if pinned is not None and version != pinned:
-            raise StaleError(
-                f"golden set {name} is at version {version or '(empty)'},"
-                f" but params.yaml pins {pinned}",
-                hint=f"edit params.yaml: golden.sets.{name}, or git checkout the pinned set",
-            )
+    for name in sorted(workspace.params.golden.sets):
+        golden = workspace.golden_in_use(name)
         rows = golden.read()
         frames.append(rows)
-        datasets[name] = {"sha256": golden.sha256(), "n_rows": rows.height, "version": version}
+        datasets[name] = {
+            "sha256": golden.sha256(),
+            "n_rows": rows.height,
+            "version": golden.version(),
+        }
     return GOLDEN.order(pl.concat(frames)), datasets
 
 

@@ -4,6 +4,7 @@ from gitloop.steps.golden.changes import ChangeReport, ChangeRequest, compact, e
 from gitloop.steps.golden.migration import MigrateReport, migrate
 from gitloop.steps.golden.pins import PinReport, pin
 from gitloop.steps.golden.reading import SetReport, export, list_sets, show, show_row
+from gitloop.steps.golden.tags import TagReport, tag
 
 __all__ = [
     "ChangeReport",
@@ -11,6 +12,7 @@ __all__ = [
     "MigrateReport",
     "PinReport",
     "SetReport",
+    "TagReport",
     "compact",
     "edit",
     "export",
@@ -20,4 +22,5 @@ __all__ = [
     "retire",
     "show",
     "show_row",
+    "tag",
 ]

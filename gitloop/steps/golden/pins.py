@@ -12,7 +12,7 @@ from gitloop.errors import ConfigError, DataError
 from gitloop.params import parse_params
 from gitloop.steps.golden.reading import open_set
 from gitloop.storage.files import read_text, write_text
-from gitloop.storage.golden_versions import commit_of, split_name
+from gitloop.storage.golden_versions import split_name
 from gitloop.workspace import Workspace
 
 
@@ -38,7 +38,8 @@ def pin(directory: Path, text: str, *, unpins: bool = False) -> PinReport:
 
     Args:
         directory: A directory in the work tree.
-        text: NAME@VERSION, or NAME for the version that is here.
+        text: NAME@VERSION, or NAME for the version that is here. A tag's version is written as the
+            set's own.
         unpins: Take the pin away instead.
 
     Raises:
@@ -47,12 +48,8 @@ def pin(directory: Path, text: str, *, unpins: bool = False) -> PinReport:
     workspace = Workspace(directory)
     name, version = split_name(text)
     here = open_set(workspace, name).version()
-    if not unpins and version is None:
-        version = here
-    if not unpins and version != here:
-        commit_of(workspace.git, workspace.dvc, name, version or "")
     before = workspace.params.golden.sets.get(name)
-    after = None if unpins else version
+    after = None if unpins else workspace.golden_at(name, version or here).version()
     _write(workspace.root / "params.yaml", name, after)
     return PinReport(name, before, after, after in (None, here))
 

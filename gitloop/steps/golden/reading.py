@@ -16,7 +16,7 @@ from gitloop.digests import canonical_json
 from gitloop.errors import ConfigError, DataError
 from gitloop.storage.files import replacing
 from gitloop.storage.golden import GoldenSet
-from gitloop.storage.golden_versions import commit_of, split_name
+from gitloop.storage.golden_versions import split_name
 from gitloop.storage.trees import WorkTree
 from gitloop.workspace import Workspace
 
@@ -66,9 +66,7 @@ def open_set(workspace: Workspace, text: str, revision: str | None = None) -> Go
     name, version = split_name(text)
     if version and revision:
         raise ConfigError("name a version or a revision, not both", hint="leave --rev out")
-    if version:
-        revision = commit_of(workspace.git, workspace.dvc, name, version)
-    golden = workspace.golden(name, revision)
+    golden = workspace.golden_at(name, version) if version else workspace.golden(name, revision)
     if not golden.exists():
         raise DataError(f"there is no golden set {name}", hint="run: gitloop golden list")
     return golden

@@ -37,7 +37,8 @@ def save(
         "schema": SCHEMA,
         **report,
         "golden": {
-            name: workspace.golden(name).version() for name in sorted(workspace.params.golden.sets)
+            name: workspace.golden_in_use(name).version()
+            for name in sorted(workspace.params.golden.sets)
         },
         "prompt": {"version": searched.prompt.version_id, "sha256": searched.prompt.sha256},
         "rubrics": {

@@ -136,7 +136,7 @@ def obstacle(searched: Searched) -> tuple[str, str] | None:
 
 
 def _golden(workspace: Workspace) -> pl.DataFrame:
-    sets = [workspace.golden(name).read() for name in sorted(workspace.params.golden.sets)]
+    sets = [workspace.golden_in_use(name).read() for name in sorted(workspace.params.golden.sets)]
     rows = pl.concat(sets) if sets else pl.DataFrame()
     if rows.is_empty():
         raise DataError("no golden set has any row", hint="run: gitloop promote")

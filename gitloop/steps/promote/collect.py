@@ -73,6 +73,10 @@ def collect(
     labels = read_labels(workspace.root).filter(
         pl.col("trace_id").is_in(members["trace_id"].implode()) & in_use
     )
+    # Two people who were told different things did not agree; calibrate and label hold it so too.
+    is_current = pl.col("guidance_version") == params.labels.guidance_version
+    outdated = _guidance_by_trace(labels.filter(~is_current))
+    labels = labels.filter(is_current)
     verdicts = consensus(
         labels,
         params.labels.n_annotators,
@@ -80,7 +84,7 @@ def collect(
         {name: workspace.rubric(name).pass_from for name in params.rubrics},
     )
     traces = read_parts(workspace.root, workspace.dvc, "data/traces", TRACES)
-    cases = core.build_cases(members, verdicts, traces)
+    cases = core.build_cases(members, verdicts, traces, outdated)
     is_unwanted = pl.col("source_trace_id").is_in(list(skip))
     skipped = cases.rows.filter(is_unwanted)["source_trace_id"].to_list()
     screened = core.screen(cases.rows.filter(~is_unwanted), progress)
@@ -96,6 +100,15 @@ def collect(
         agreement=core.agreement(verdicts),
         fixes={cluster_id: _immediate_fix(workspace.root, cluster_id) for cluster_id in chosen},
     )
+
+
+def _guidance_by_trace(labels: pl.DataFrame) -> dict[str, list[str]]:
+    """trace_id → the versions of the guidance under which it was labelled, sorted."""
+    found: dict[str, list[str]] = {}
+    pairs = labels.select("trace_id", "guidance_version").unique().sort(pl.all())
+    for trace_id, version in pairs.iter_rows():
+        found.setdefault(trace_id, []).append(version)
+    return found
 
 
 def _chosen(wanted: tuple[str, ...], clusters: pl.DataFrame) -> list[str]:
@@ -126,12 +139,25 @@ def _refuse_secrets(secrets: Iterable[core.Finding]) -> None:
 
 
 def _immediate_fix(root: Path, cluster_id: str) -> str | None:
-    """What the cluster's brief says to do at once, or None where nobody wrote one."""
+    """What the cluster's brief says to do at once, or None where nobody wrote one.
+
+    Raises:
+        DataError: A secret stands in it.
+    """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", cluster_id):
         return None  # the id comes out of a table and must not become a path elsewhere
     source = f"loop/cluster/briefs/{cluster_id}.yaml"
-    if not (root / source).is_file():
-        return None
+    path = root / source
+    if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
+        return None  # a link out of the repository is not followed
     value = parse(read_text(root / source), source=source).value
     fix = value.get("immediate_fix") if isinstance(value, Mapping) else None
-    return str(fix) if fix else None
+    if not fix:
+        return None
+    if kinds := core.find_secrets(str(fix)):
+        raise DataError(
+            "a secret stands where Git would keep it for ever: "
+            f"the immediate fix of cluster {cluster_id}: {', '.join(kinds)}",
+            hint=f"revoke it, and edit {source}",
+        )
+    return core.mask(str(fix))[0]

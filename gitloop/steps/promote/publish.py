@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -42,26 +43,34 @@ def open_pull_request(directory: Path, report: PromoteReport) -> PullRequest:
     body = git.common_dir / "gitloop" / "pull-requests" / f"{report.set}-{report.record}.md"
     write_text(body, report.body)
     push = ["git", "push", "--set-upstream", remote, branch]
-    for program in ("gh", "glab"):
+    programs = _programs(git, remote)
+    for program in programs:
         if shutil.which(program):
             _run(push, git.root)
-            return PullRequest(_run(_create(program, branch, report, body), git.root), ())
-    shown = body.relative_to(git.root) if body.is_relative_to(git.root) else body
-    return PullRequest(
-        None,
-        (
-            " ".join(push),
-            f'gh pr create --head {branch} --title "{report.title}" --body-file {shown}',
-        ),
-    )
+            create = _create(program, branch, report.title)
+            told = ["--body-file", str(body)] if program == "gh" else ["--description", report.body]
+            return PullRequest(_run([*create, *told], git.root), ())
+    shown = shlex.quote(str(body.relative_to(git.root) if body.is_relative_to(git.root) else body))
+    told = [f"--body-file {shown}" if programs[0] == "gh" else f'--description "$(cat {shown})"']
+    create = _create(programs[0], branch, report.title)
+    return PullRequest(None, (shlex.join(push), " ".join([shlex.join(create), *told])))
 
 
-def _create(program: str, branch: str, report: PromoteReport, body: Path) -> list[str]:
+def _programs(git: GitRepository, remote: str) -> tuple[str, ...]:
+    """The programs that may open a pull request there: the forge's own where its name tells."""
+    try:
+        url = git.text("remote", "get-url", remote).lower()
+    except ToolError:  # git's way to say that there is no such remote
+        url = ""
+    if "gitlab" in url:
+        return ("glab",)
+    return ("gh",) if "github" in url else ("gh", "glab")
+
+
+def _create(program: str, branch: str, title: str) -> list[str]:
     if program == "gh":
-        options = ["--head", branch, "--title", report.title, "--body-file", str(body)]
-        return ["gh", "pr", "create", *options]
-    options = ["--source-branch", branch, "--title", report.title, "--description", report.body]
-    return ["glab", "mr", "create", *options, "--yes"]
+        return ["gh", "pr", "create", "--head", branch, "--title", title]
+    return ["glab", "mr", "create", "--yes", "--source-branch", branch, "--title", title]
 
 
 def _run(command: list[str], directory: Path) -> str:
