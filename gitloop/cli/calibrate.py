@@ -118,8 +118,38 @@ def _rubric(found: CalibratedRubric) -> list[str]:
         bounds = _bounds(found.interval)
         lines.append(f"  score {found.comparison} {found.threshold:g}{bounds} passes")
         lines.append(f"  {found.objective} {_value(found)}")
+    lines += _routes(found) + _trust(found)
     for finding in found.findings:
         lines += _wrapped(finding.message, f"  {MARKS[finding.severity]} ")
+    return lines
+
+
+def _routes(found: CalibratedRubric) -> list[str]:
+    """The lines that routes have of their own."""
+    own = [f"{route} {line:g}" for route, line in found.routes.items() if line is not None]
+    bare = [route for route, line in found.routes.items() if line is None]
+    lines = _wrapped(f"on routes: {', '.join(own)}", "  ") if own else []
+    if bare:
+        lines += _wrapped(f"no line of their own, so the rubric's: {', '.join(bare)}", "  · ")
+    return lines
+
+
+def _trust(found: CalibratedRubric) -> list[str]:
+    """What the pinned holdout and the promise of abstention say."""
+    lines = []
+    if found.holdout is not None:
+        held = found.holdout
+        told = f"pinned holdout: the judge differs from people on {held.n_disagree} of {held.n}"
+        lines += _wrapped(told, "  ")
+    kept = found.abstention
+    if kept is not None and kept.confidence is not None:
+        told = f"decides from confidence {kept.confidence:.2f}: {kept.coverage:.0%} of the items,"
+        told += (
+            f" at most {kept.max_error:.0%} of them wrong; the rest: gitloop label --abstained N"
+        )
+        lines += _wrapped(told, "  ")
+    elif kept is not None:
+        lines += _wrapped(kept.reason, "  ! ")
     return lines
 
 

@@ -32,14 +32,22 @@ INTERRUPT = {"\x03", "\x04", ""}
     metavar="N",
     help="A random sample of N traces, in place of clusters' representatives.",
 )
+@click.option(
+    "--abstained",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judge N random traces; label those on which a judge abstains.",
+)
 @click.option("--terminal", is_flag=True, help="Ask here in the terminal (the default).")
 @pass_console
 def label(
     console: Console,
+    *,
     annotator: str | None,
     senior: bool,
     rubrics: tuple[str, ...],
     sample: int | None,
+    abstained: int | None,
     terminal: bool,
 ) -> None:
     """Say pass or fail on cases; every answer is saved at once in labels/.
@@ -47,13 +55,16 @@ def label(
     \b
     gitloop label                 representatives of the open clusters
     gitloop label --sample 50     a random sample, to calibrate judges on
+    gitloop label --abstained 200 what the judges leave to people, of 200 traces
     gitloop label --senior        what annotators disagree on
     """  # noqa: D301 -- \b is click's mark for a verbatim block
     from gitloop.steps.label import LabelPlan
     from gitloop.steps.label import label as step
 
     del terminal
-    plan = LabelPlan(annotator, senior, rubrics, sample)
+    if sum((senior, sample is not None, abstained is not None)) > 1:
+        raise click.UsageError("--senior, --sample and --abstained exclude each other")
+    plan = LabelPlan(annotator, senior, rubrics, sample, abstained)
     report = step(console.directory, lambda question: _ask(console, question), plan)
     console.show(asdict(report), lambda: _lines(report))
 

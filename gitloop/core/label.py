@@ -7,7 +7,7 @@ that anybody else has said. A senior sees what annotators disagree on, with ever
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -148,9 +148,34 @@ def sample_queue(
         n: Traces in the sample.
         seed: From params.
     """
+    drawn = sampled(traces, n=n, seed=seed)
+    return _queue(session, dict.fromkeys(drawn, (None, None)), traces, labels)
+
+
+def sampled(traces: pl.DataFrame, *, n: int, seed: int) -> list[str]:
+    """The trace ids of a random sample of the traces that have an output; it grows in place."""
     answered = traces.filter(pl.col("output").is_not_null())["trace_id"].to_list()
-    drawn = sorted(answered, key=lambda trace_id: sha256_of({"seed": seed, "trace": trace_id}))
-    return _queue(session, dict.fromkeys(drawn[:n], (None, None)), traces, labels)
+    return sorted(answered, key=lambda one: sha256_of({"seed": seed, "trace": one}))[:n]
+
+
+def unsure_queue(
+    session: Session,
+    traces: pl.DataFrame,
+    labels: pl.DataFrame,
+    unsure: Sequence[tuple[str, str]],
+) -> Queue:
+    """What a judge left to people: just these traces, each under just these rubrics, in order.
+
+    Args:
+        session: Who labels.
+        traces: Fits `tables.TRACES`.
+        labels: Fits `tables.LABELS`.
+        unsure: (trace_id, rubric).
+    """
+    done, known = _labelled(session, labels), _by_id(traces)
+    left = [pair for pair in unsure if pair not in done]
+    items = [_item(known[trace_id], rubric, (None, None)) for trace_id, rubric in left]
+    return Queue(tuple(items), len(unsure) - len(left), ())
 
 
 def senior_queue(session: Session, traces: pl.DataFrame, labels: pl.DataFrame) -> Queue:

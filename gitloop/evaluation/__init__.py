@@ -7,6 +7,7 @@ Example:
     workspace.write("loop/score/calls.parquet", CALLS, store.used())
 """
 
+from gitloop.evaluation.abstaining import Unsure, abstained
 from gitloop.evaluation.embedding import embed, open_embedder
 from gitloop.evaluation.judging import (
     BoundJudge,
@@ -26,6 +27,8 @@ from gitloop.evaluation.running import open_target, run_target, with_outputs
 
 __all__ = [
     "BoundJudge",
+    "Unsure",
+    "abstained",
     "bind_judge",
     "call_store",
     "embed",

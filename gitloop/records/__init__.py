@@ -6,7 +6,13 @@ from gitloop.records.intervals import Interval
 from gitloop.records.jsonable import as_json
 from gitloop.records.lineage import GoldenRecord, Lineage, PartState
 from gitloop.records.search import Ask, Candidate, Failure, Question, RowScore, Space
-from gitloop.records.thresholds import THRESHOLDS_SCHEMA, Threshold, parse_thresholds
+from gitloop.records.thresholds import (
+    THRESHOLDS_SCHEMA,
+    HoldoutCheck,
+    Threshold,
+    confidence,
+    parse_thresholds,
+)
 
 __all__ = [
     "CHECK_KINDS",
@@ -20,6 +26,7 @@ __all__ = [
     "Failure",
     "GateReport",
     "GoldenRecord",
+    "HoldoutCheck",
     "Interval",
     "Judgement",
     "Lineage",
@@ -31,5 +38,6 @@ __all__ = [
     "Space",
     "Threshold",
     "as_json",
+    "confidence",
     "parse_thresholds",
 ]

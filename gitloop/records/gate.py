@@ -12,6 +12,7 @@ OUTCOMES = ("pass", "fail", "warn", "inconclusive", "stale", "error")
 CHECK_KINDS = (
     "data",
     "errors",
+    "judge",
     "floor",
     "delta",
     "ratchet",
@@ -20,7 +21,7 @@ CHECK_KINDS = (
     "cohort",
     "cluster",
 )
-"""In the order of a report. "data" and "errors" appear only where there is something to say."""
+"""In the order of a report. The first three appear only where there is something to say."""
 
 
 @dataclass(frozen=True, slots=True)

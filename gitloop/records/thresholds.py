@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,27 @@ from gitloop.records.intervals import Interval
 
 THRESHOLDS_SCHEMA = "gitloop.thresholds/v1"
 _DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutCheck:
+    """Judge against people on the pinned human holdout.
+
+    Attributes:
+        n: Held-out items with a verdict and a score.
+        n_disagree: Items on which judge and people differ.
+        disagreement: `n_disagree` / `n`.
+        interval: Wilson's interval of it.
+        human_disagreement: How often two annotators differ, or None where that is unknown.
+        is_alarming: Whether the judge surely differs from people more than they from each other.
+    """
+
+    n: int
+    n_disagree: int
+    disagreement: float
+    interval: Interval
+    human_disagreement: float | None
+    is_alarming: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +55,10 @@ class Threshold:
             threshold (where folds allowed it), "pass" being positive; None without a threshold.
         warnings: What a reader must know, one sentence each.
         routes: Route → its own threshold, where params.yaml asks for one and there is one.
+        holdout: The judge on labels that nothing learned from, or None.
+        abstains: Route, or None for all others → confidence under which the judge should not
+            decide: 0 is never, infinity always, because no promise can be kept.
+        max_judge_error: What `abstains` promises, or None where nobody asked.
     """
 
     rubric: str
@@ -50,6 +76,9 @@ class Threshold:
     confusion: tuple[int, int, int, int] | None
     warnings: tuple[str, ...]
     routes: dict[str, float] = field(default_factory=dict)
+    holdout: HoldoutCheck | None = None
+    abstains: dict[str | None, float] = field(default_factory=dict)
+    max_judge_error: float | None = None
 
     def on(self, route: str | None) -> float | None:
         """The threshold for rows of a route: its own, or the rubric's."""
@@ -74,6 +103,12 @@ class Threshold:
         rounded, line = round(score, _DIGITS), round(threshold, _DIGITS)
         return rounded > line if self.comparison == ">" else rounded >= line
 
+    def is_unsure(self, score: float, route: str | None = None) -> bool:
+        """Whether the score lies so near the line that a person should decide."""
+        threshold = self.on(route)
+        least = self.abstains.get(route if route in self.routes else None, 0.0)
+        return threshold is not None and confidence(score, threshold) < round(least, _DIGITS)
+
     @property
     def sensitivity(self) -> tuple[int, int] | None:
         """(judge passes, rows) of the rows that people pass."""
@@ -89,6 +124,15 @@ class Threshold:
             return None
         _, fp, _, tn = self.confusion
         return tn, tn + fp
+
+
+def confidence(score: float, threshold: float) -> float:
+    """How far a score is from the line, as a share of the way to the end of its side, [0, 1].
+
+    A line at 0.7 leaves passes less room than fails: 0.8 is as far up as 0.47 is down.
+    """
+    room = 1.0 - threshold if score >= threshold else threshold
+    return round(abs(score - threshold) / room, _DIGITS) if room > 0.0 else 1.0
 
 
 def parse_thresholds(value: Any) -> dict[str, Threshold]:  # noqa: ANN401 -- JSON holds anything
@@ -114,18 +158,33 @@ def parse_thresholds(value: Any) -> dict[str, Threshold]:  # noqa: ANN401 -- JSO
 
 def _threshold(rubric: str, entry: dict[str, Any]) -> Threshold:
     counts = entry["cross_fitted_confusion"] or entry["confusion"]
+    parts = entry.get("routes", {})
+    routes = {route: part for route, part in parts.items() if part["threshold"] is not None}
     return Threshold(
         rubric=rubric,
         interval=Interval(**entry["interval"]) if entry["interval"] else None,
         confusion=tuple(counts[name] for name in ("tp", "fp", "fn", "tn")) if counts else None,
         warnings=tuple(warning["message"] for warning in entry["warnings"]),
-        routes={
-            route: part["threshold"]
-            for route, part in entry.get("routes", {}).items()
-            if part["threshold"] is not None
-        },
+        routes={route: part["threshold"] for route, part in routes.items()},
+        holdout=_holdout(entry.get("holdout")),
+        max_judge_error=(entry.get("abstention") or {}).get("max_error"),
+        abstains={None: _least_confidence(entry)}
+        | {name: _least_confidence(part) for name, part in routes.items()},
         **{name: entry[name] for name in _PLAIN_FIELDS},
     )
+
+
+def _holdout(value: dict[str, Any] | None) -> HoldoutCheck | None:
+    return HoldoutCheck(**value | {"interval": Interval(**value["interval"])}) if value else None
+
+
+def _least_confidence(entry: dict[str, Any]) -> float:
+    """The confidence under which the judge abstains; infinity where no promise can be kept."""
+    promised = entry.get("abstention")
+    if promised is None:
+        return 0.0
+    least: float | None = promised["confidence"]
+    return math.inf if least is None else least
 
 
 _PLAIN_FIELDS = (

@@ -155,8 +155,8 @@ def trust(card: Json) -> list[str]:
     if (kept := found["abstention"]) is not None:
         lines.append(
             kept["reason"]
-            or f"deciding only where the score is {kept['distance']:.2f} or more from the line, the"
-            f" judge covers {kept['coverage']:.0%} and errs on at most {kept['max_error']:.0%}"
-            f" (risk {kept['risk']:.0%})"
+            or f"deciding only from a confidence of {kept['confidence']:.2f}, the judge covers"
+            f" {kept['coverage']:.0%} and errs on at most {kept['max_error']:.0%} of that"
+            f" (risk {kept['risk']:.0%}); the rest is for people: gitloop label --abstained"
         )
     return lines

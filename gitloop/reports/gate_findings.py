@@ -13,6 +13,7 @@ MAX_ROWS = 100
 RULES = {
     "data": "The golden set, the scores and the thresholds belong together.",
     "errors": "Few enough calls failed for a verdict.",
+    "judge": "A judge differs from people no more than they from each other.",
     "floor": "A rubric's pass rate holds its floor.",
     "delta": "A rubric's pass rate is not below the baseline's on the same rows.",
     "ratchet": "A row that passes on the main line passes here.",

@@ -11,6 +11,7 @@ import polars as pl
 from gitloop.core import label as core
 from gitloop.core.label import Given, Item, Queue, Session
 from gitloop.errors import ConfigError, DataError, ToolError
+from gitloop.evaluation import abstained
 from gitloop.storage.labels import append_labels, check_annotator, read_labels
 from gitloop.storage.parts import read_parts
 from gitloop.tables import CLUSTERS, TRACES
@@ -49,12 +50,14 @@ class LabelPlan:
         is_senior: Whether they settle what annotators disagree on.
         rubrics: Rubrics to ask about; () for all that params.yaml pins.
         n_sample: Traces of a random sample to label in place of clusters, or None.
+        n_judged: Traces of a random sample to judge, to label those on which a judge abstains.
     """
 
     annotator: str | None = None
     is_senior: bool = False
     rubrics: tuple[str, ...] = ()
     n_sample: int | None = None
+    n_judged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +172,15 @@ def _queue(workspace: Workspace, session: Session, plan: LabelPlan) -> Queue:
     traces = read_parts(workspace.root, workspace.dvc, "data/traces", TRACES)
     if session.role == "senior":
         return core.senior_queue(session, traces, labels)
+    seed = workspace.params.seed
+    if plan.n_judged is not None:
+        ids = core.sampled(traces, n=plan.n_judged, seed=seed)
+        unsure = abstained(
+            workspace, traces.filter(pl.col("trace_id").is_in(ids)), list(session.rubrics)
+        )
+        pairs = [(one.trace_id, one.rubric) for one in unsure]
+        return core.unsure_queue(session, traces, labels, pairs)
     if plan.n_sample is not None:
-        seed = workspace.params.seed
         return core.sample_queue(session, traces, labels, n=plan.n_sample, seed=seed)
     return core.annotator_queue(session, _clusters(workspace), traces, labels)
 

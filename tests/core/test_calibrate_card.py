@@ -13,6 +13,7 @@ from sklearn.metrics import brier_score_loss, cohen_kappa_score
 from gitloop.core.calibrate import (
     Calibration,
     JudgeCard,
+    Line,
     Recorded,
     estimate_rates,
     fit,
@@ -142,7 +143,7 @@ def test_corrected_rates_find_the_truth_that_the_judge_misses() -> None:
     """At 20 % passes a judge of that kind passes 42 %; both corrections come back to 20 %."""
     generator = np.random.default_rng(0)
     labelled, judged = population(400, 0.2, generator), population(4000, 0.2, generator)
-    (found,), _ = estimate_rates(labelled, judged.drop("verdict"), (0.5, ">="))
+    (found,), _ = estimate_rates(labelled, judged.drop("verdict"), Line(0.5, ">="))
     assert found.judged_rate == pytest.approx(0.42, abs=0.03)
     for corrected in (found.rogan_gladen, found.ppi):
         assert corrected.interval is not None
@@ -157,11 +158,22 @@ def test_arms_on_which_the_judge_errs_differently_are_told() -> None:
         score=pl.when(pl.col("route") == "refund").then(1.0).otherwise("score")
     )
     for rows, is_alike in ((labelled, True), (blind, False)):
-        rates, (errors,) = estimate_rates(rows, judged, (0.5, ">="), "route")
+        rates, (errors,) = estimate_rates(rows, judged, Line(0.5, ">="), "route")
         assert [rate.arm for rate in rates] == ["", "route=refund", "route=status"]
         assert errors.arms == ("refund", "status")
         assert errors.errors.p is not None
         assert (errors.errors.p > 0.05) == is_alike
+
+
+def test_a_route_is_estimated_by_its_own_line() -> None:
+    """A route with a line above every score passes nothing, and the whole passes half as much."""
+    judged = population(400, 1.0, np.random.default_rng(2))
+    plain, own = Line(0.5, ">="), Line(0.5, ">=", {"refund": 1.1})
+    (whole, *_), _ = estimate_rates(judged, judged, plain, "route")
+    (half, refund, status), _ = estimate_rates(judged, judged, own, "route")
+    assert refund.judged_rate == 0.0
+    assert half.judged_rate == status.judged_rate / 2
+    assert whole.judged_rate == pytest.approx(status.judged_rate, abs=0.05)
 
 
 def threshold(found: Calibration, **changes: Any) -> Threshold:  # noqa: ANN401

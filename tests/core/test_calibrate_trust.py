@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitloop.core.calibrate import LabelRules, fit, gather, thresholds
-from gitloop.core.calibrate.abstention import abstention
+from gitloop.core.calibrate.abstention import abstention, conformal_confidence
 from gitloop.records import parse_thresholds
 from gitloop.stats.holdout import is_held_out
 from tests.calibrated import GROUNDED, PINS, calibrated, evidence, policy
@@ -80,8 +80,8 @@ def test_a_judge_abstains_near_the_line() -> None:
     gaps = generator.uniform(0, 0.5, 2000)
     errors = generator.random(2000) < 0.4 * np.exp(-gaps * 12)
     found = abstention(gaps, errors, 0.02)
-    assert found.distance is not None
-    kept = gaps >= found.distance
+    assert found.confidence is not None
+    kept = gaps >= found.confidence
     assert 0.3 < found.coverage < 1.0
     assert (int(kept.sum()), int(errors[kept].sum())) == (found.n_kept, found.n_errors)
     assert found.n_errors / found.n_kept <= 0.02
@@ -90,8 +90,31 @@ def test_a_judge_abstains_near_the_line() -> None:
 def test_too_few_rows_promise_nothing() -> None:
     """Ten rows without an error do not show that errors are rarer than 5 %."""
     found = abstention(np.linspace(0, 1, 10), np.zeros(10, dtype=np.bool_), 0.05)
-    assert (found.distance, found.coverage) == (None, 0.0)
+    assert (found.confidence, found.coverage) == (None, 0.0)
     assert "no share of 10 labelled rows" in found.reason
+
+
+def test_split_conformal_needs_its_rows_and_takes_its_rank() -> None:
+    """The quantile is the ceil((n + 1)(1 - a))-th nonconformity: for .1, of nine rows or more."""
+    none, gaps = np.zeros(8, dtype=np.bool_), np.linspace(0.1, 0.8, 8)
+    assert conformal_confidence(gaps, none, 0.1) is None
+    assert conformal_confidence(np.linspace(0.1, 0.9, 9), np.zeros(9, dtype=np.bool_), 0.1) == 0.0
+    errors = np.arange(19) < 3  # the nearest three are wrong: the 18th of 19 is the second of them
+    found = conformal_confidence(np.arange(1, 20) / 20.0, errors, 0.1)
+    assert found == pytest.approx(0.15)
+
+
+def test_split_conformal_keeps_its_promise_on_average() -> None:
+    """Over simulated judges, of all new rows at most a tenth is decided wrongly."""
+    wrong = []
+    for seed in range(400):
+        generator = np.random.default_rng(seed)
+        gaps = generator.uniform(0, 0.5, 60)
+        flawed = generator.random(60) < 0.45 * np.exp(-gaps * 4)
+        confidence = conformal_confidence(gaps[:-1], flawed[:-1], 0.1)
+        assert confidence is not None
+        wrong.append(bool(flawed[-1] and gaps[-1] >= confidence))
+    assert np.mean(wrong) <= 0.1 + 0.03
 
 
 @pytest.mark.slow
@@ -103,8 +126,8 @@ def test_the_promise_holds_as_often_as_it_says() -> None:
         gaps = generator.uniform(0, 0.5, 300)
         rates = 0.35 * np.exp(-gaps * 8)
         found = abstention(gaps, generator.random(300) < rates, 0.1)
-        if found.distance is not None:
-            fine = np.linspace(found.distance, 0.5, 1000)
+        if found.confidence is not None:
+            fine = np.linspace(found.confidence, 0.5, 1000)
             broken += float((0.35 * np.exp(-fine * 8)).mean()) > 0.1
     assert broken / 300 <= 0.13
 
@@ -118,7 +141,7 @@ def test_a_calibration_promises_when_asked() -> None:
     found = calibrated(*args, max_judge_error=0.05).abstention
     assert calibrated(*args).abstention is None
     assert found is not None
-    assert found.distance is not None
+    assert found.confidence is not None
     assert found.n_errors / found.n_kept <= 0.05
 
 

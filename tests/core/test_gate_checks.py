@@ -11,7 +11,7 @@ import pytest
 from gitloop.core.gate import BaselineRun, decide
 from gitloop.errors import DataError
 from gitloop.params import Gate
-from gitloop.records import Check, GateReport
+from gitloop.records import Check, GateReport, HoldoutCheck, Interval
 from tests.gate_cases import (
     calibrated,
     gate_inputs,
@@ -364,3 +364,29 @@ def test_scores_can_be_compared_in_place_of_verdicts() -> None:
     assert only(by_verdict, "delta").effect == 0.0
     assert only(by_score, "delta").outcome == "fail"
     assert only(by_score, "delta").effect == pytest.approx(-0.1)
+
+
+def test_a_route_is_held_against_its_own_line() -> None:
+    """Where calibration found a line for a route, its rows pass by that, on both sides."""
+    inputs = gate_inputs([0.6] * 40, [0.6] * 40)
+    routes = ["refund", "status"] * 20
+    own = rubric(floor=None, calibrated=calibrated(routes={"status": 0.7}))
+    rows = golden(40, route=routes)
+    report = decide(replace(inputs, golden=rows, rubrics={"grounded": own}))
+    check = only(report, "delta")
+    assert (check.observed, check.baseline) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(("alarming", "outcomes"), [(True, ["warn"]), (False, [])])
+def test_a_judge_that_leaves_people_behind_is_a_warning(
+    alarming: bool, outcomes: list[str]
+) -> None:
+    """An alarm on the pinned holdout warns, and blocks under --strict alone."""
+    held = HoldoutCheck(50, 20, 0.4, Interval(0.28, 0.54, 0.95, "wilson"), 0.1, alarming)
+    inputs = gate_inputs([1.0] * 40, [1.0] * 40)
+    judged = rubric(calibrated=calibrated(holdout=held))
+    report = decide(replace(inputs, rubrics={"grounded": judged}))
+    found = [check for check in report.checks if check.kind == "judge"]
+    assert [check.outcome for check in found] == outcomes
+    assert report.exit_code == 0
+    assert {check.exit_code for check in found} == ({3} if alarming else set())

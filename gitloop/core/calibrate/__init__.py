@@ -7,9 +7,10 @@ found = fit(evidence, scores, policy)                 the threshold, or the reas
 
 from __future__ import annotations
 
+from gitloop.core.calibrate.abstention import Abstention
 from gitloop.core.calibrate.card import JudgeCard, judge_card
 from gitloop.core.calibrate.drift import Drift, Flip, drift
-from gitloop.core.calibrate.estimates import ArmErrors, Estimate, estimate_rates
+from gitloop.core.calibrate.estimates import ArmErrors, Estimate, Line, estimate_rates
 from gitloop.core.calibrate.evidence import Evidence, LabelRules, gather
 from gitloop.core.calibrate.findings import Finding
 from gitloop.core.calibrate.fitting import FitPolicy, fit, scored_items
@@ -18,6 +19,7 @@ from gitloop.core.calibrate.rendering import Pins, curve_csv, metrics, threshold
 from gitloop.core.calibrate.results import Calibration, CurvePoint
 
 __all__ = [
+    "Abstention",
     "ArmErrors",
     "Calibration",
     "CurvePoint",
@@ -30,6 +32,7 @@ __all__ = [
     "HistoryPoint",
     "JudgeCard",
     "LabelRules",
+    "Line",
     "Pins",
     "Recorded",
     "curve_csv",

@@ -7,7 +7,8 @@ the others: rows labelled because they failed are no sample, which `gitloop labe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -26,8 +27,20 @@ from gitloop.stats.distributions import BoolArray
 from gitloop.stats.intervals import wilson_interval
 from gitloop.stats.thresholds import passes
 
-Line = tuple[float, str]
-"""(threshold, ">=" or ">")."""
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where a score passes.
+
+    Attributes:
+        threshold: In [0, 1].
+        comparison: ">=" or ">".
+        routes: Route → its own threshold.
+    """
+
+    threshold: float
+    comparison: str
+    routes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +85,8 @@ def estimate_rates(
     """The pass rate of the judged rows, whole and per arm, and tests of the arms' errors.
 
     Args:
-        labelled: Columns trace_id, score, verdict ("pass" or "fail"), and `by`.
-        judged: Columns trace_id, score, and `by`: a random sample, or all rows.
+        labelled: Columns trace_id, score, route, verdict ("pass" or "fail"), and `by`.
+        judged: Columns trace_id, score, route, and `by`: a random sample, or all rows.
         line: Where a score passes.
         by: The column whose values are the arms, or None.
     """
@@ -129,7 +142,9 @@ def _counts(labelled: pl.DataFrame, line: Line) -> tuple[tuple[int, int], tuple[
 
 
 def _judge(rows: pl.DataFrame, line: Line) -> BoolArray:
-    return passes(rows["score"].to_numpy(), line[0], strict=line[1] == ">")
+    own = [line.routes.get(route, line.threshold) for route in rows["route"]]
+    gaps = np.round(rows["score"].to_numpy() - np.array(own, dtype=np.float64), 12)
+    return passes(gaps, 0.0, strict=line.comparison == ">")
 
 
 def _people(rows: pl.DataFrame) -> BoolArray:

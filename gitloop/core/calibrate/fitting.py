@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from gitloop.core.calibrate.abstention import RISK, Abstention, abstention
+from gitloop.core.calibrate.abstention import Abstention, abstention, none_kept
 from gitloop.core.calibrate.doubts import doubts, two_scores, unfit, unscored
 from gitloop.core.calibrate.evidence import Evidence
 from gitloop.core.calibrate.findings import SEVERITIES, Finding, errors
@@ -16,6 +16,7 @@ from gitloop.core.calibrate.intervals import objective_interval
 from gitloop.core.calibrate.results import Calibration, CurvePoint
 from gitloop.core.calibrate.sweeping import Fitted, Rows, held_out_lines, resample, sweep_rows
 from gitloop.params import Calibrate
+from gitloop.records import confidence
 from gitloop.stats.calibration import discrimination
 from gitloop.stats.thresholds import Draws
 
@@ -153,17 +154,18 @@ def _fitted(
 
 
 def _abstention(rows: Rows, fitted: Fitted, policy: FitPolicy) -> Abstention | None:
-    """The distance from the line that keeps the promise, on verdicts of held-out folds."""
+    """The confidence that keeps the promise, on verdicts of held-out folds."""
     max_error = policy.calibrate.max_judge_error
     if max_error is None:
         return None
     lines = held_out_lines(rows, fitted, policy.seed)
     if lines is None:
-        return Abstention(max_error, RISK, None, 0.0, 0, 0, fitted.crossed.reason)
+        return none_kept(max_error, fitted.crossed.reason)
     strict = policy.calibrate.comparison == ">"
     gaps = np.round(rows.scores - lines, 12)
     wrong = (gaps > 0 if strict else gaps >= 0) != rows.labels
-    return abstention(np.abs(gaps), wrong, max_error)
+    pairs = zip(rows.scores.tolist(), lines.tolist(), strict=True)
+    return abstention(np.array([confidence(*pair) for pair in pairs]), wrong, max_error)
 
 
 def _draws(policy: FitPolicy) -> Draws:

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gitloop.core.calibrate.findings import Finding, count
-from gitloop.records import Interval
+from gitloop.records import HoldoutCheck
 from gitloop.stats.agreement import Agreement
 from gitloop.stats.distributions import BoolArray, FloatArray
 from gitloop.stats.intervals import wilson_interval
 from gitloop.stats.thresholds import passes
-
-
-@dataclass(frozen=True, slots=True)
-class HoldoutCheck:
-    """Judge against people on the pinned human holdout.
-
-    Attributes:
-        n: Held-out items with a verdict and a score.
-        n_disagree: Items on which judge and people differ.
-        disagreement: `n_disagree` / `n`.
-        interval: Wilson's interval of it.
-        human_disagreement: How often two annotators differ, or None where that is unknown.
-        is_alarming: Whether the judge surely differs from people more than they from each other.
-    """
-
-    n: int
-    n_disagree: int
-    disagreement: float
-    interval: Interval
-    human_disagreement: float | None
-    is_alarming: bool
 
 
 def check_holdout(

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from gitloop.core.calibrate.abstention import Abstention
 from gitloop.core.calibrate.findings import Finding, errors, warnings
-from gitloop.core.calibrate.holdout import HoldoutCheck
-from gitloop.records import Interval
+from gitloop.records import HoldoutCheck, Interval
 from gitloop.stats.agreement import Agreement
 from gitloop.stats.calibration import Discrimination
 from gitloop.stats.thresholds import Confusion

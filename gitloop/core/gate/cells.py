@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from gitloop.core.gate.inputs import BaselineRun, GateInputs, GateRubric
+from gitloop.core.gate.inputs import BaselineRun, GateInputs, GateRubric, Lines
 from gitloop.errors import DataError
 
 _DIGITS = 9  # scores are compared as decimals: 0.1 + 0.2 passes a threshold of 0.3
 _KEY = ["row_id", "rubric"]
 
 
-def cells(inputs: GateInputs, thresholds: Mapping[str, tuple[float, str]]) -> pl.DataFrame:
+def cells(inputs: GateInputs, lines: Lines) -> pl.DataFrame:
     """One line per golden row and labelled rubric, sorted by them.
 
     Args:
         inputs: What the gate reads.
-        thresholds: Rubric → (threshold, comparison), for the rubrics that have one.
+        lines: Where scores pass.
 
     Returns:
         Columns row_id, rubric, set, route, user_cohort, cluster_id, source_trace_id, group_id;
@@ -36,8 +36,8 @@ def cells(inputs: GateInputs, thresholds: Mapping[str, tuple[float, str]]) -> pl
         DataError: A row stands in two golden sets.
     """
     wanted = _wanted(inputs.golden)
-    now = _collapse(_with_failed_outputs(inputs, wanted), thresholds)
-    then = _baseline(inputs, thresholds)
+    now = _collapse(_with_failed_outputs(inputs, wanted), lines)
+    then = _baseline(inputs, lines)
     same = _same_outputs(inputs)
     found = (
         wanted.join(now, on=_KEY, how="left")
@@ -93,31 +93,31 @@ def _with_failed_outputs(inputs: GateInputs, wanted: pl.DataFrame) -> pl.DataFra
     )
 
 
-def verdicts(scores: pl.DataFrame, thresholds: Mapping[str, tuple[float, str]]) -> pl.DataFrame:
+def verdicts(scores: pl.DataFrame, lines: Lines) -> pl.DataFrame:
     """The scores with a column `passes`: 1.0, 0.0, or null where there is no score to hold."""
     bounds = pl.DataFrame(
-        {
-            "rubric": list(thresholds),
-            "threshold": [round(threshold, _DIGITS) for threshold, _ in thresholds.values()],
-            "strict": [comparison == ">" for _, comparison in thresholds.values()],
-        },
-        schema={"rubric": pl.String, "threshold": pl.Float64, "strict": pl.Boolean},
-    )
+        [(name, *line) for name, line in lines.rubrics.items()],
+        schema={"rubric": pl.String, "threshold": pl.Float64, "comparison": pl.String},
+        orient="row",
+    ).with_columns(strict=pl.col("comparison") == ">")
+    own = lines.rows.select(pl.col("row_id").alias("item_id"), "rubric", own="threshold")
     rounded = pl.col("score").round(_DIGITS)
-    above, at_least = rounded > pl.col("threshold"), rounded >= pl.col("threshold")
+    line = pl.coalesce("own", "threshold").round(_DIGITS)
+    above, at_least = rounded > line, rounded >= line
     passes = pl.when("strict").then(above).otherwise(at_least)
     return (
         scores.join(bounds, on="rubric", how="left")
+        .join(own, on=["item_id", "rubric"], how="left")
         .with_columns(passes=pl.when(pl.col("status") == "ok").then(passes).cast(pl.Float64))
-        .drop("threshold", "strict")
+        .drop("threshold", "comparison", "strict", "own")
     )
 
 
-def _collapse(scores: pl.DataFrame, thresholds: Mapping[str, tuple[float, str]]) -> pl.DataFrame:
+def _collapse(scores: pl.DataFrame, lines: Lines) -> pl.DataFrame:
     """One line per item and rubric: mean verdict and score over good replicates, and counts."""
     good = pl.col("status") == "ok"
     return (
-        verdicts(scores, thresholds)
+        verdicts(scores, lines)
         .group_by(pl.col("item_id").alias("row_id"), "rubric")
         .agg(
             verdict=pl.col("passes").mean().round(12),
@@ -140,13 +140,13 @@ def comparable(scores: pl.DataFrame, rubrics: Mapping[str, GateRubric]) -> pl.Da
     return scores.join(pins, on=["rubric", "rubric_sha256", "judge"], how="semi")
 
 
-def _baseline(inputs: GateInputs, thresholds: Mapping[str, tuple[float, str]]) -> pl.DataFrame:
+def _baseline(inputs: GateInputs, lines: Lines) -> pl.DataFrame:
     """Mean verdict and score over the comparable runs, and the newest run's verdict, per cell.
 
     Old scores are held against the present threshold: both sides are judged alike, and a
     recalibration is no change of the application.
     """
-    runs = [_run(run, inputs.rubrics, thresholds) for run in inputs.baseline]
+    runs = [_run(run, inputs.rubrics, lines) for run in inputs.baseline]
     empty = {"row_id": pl.String, "rubric": pl.String, "verdict": pl.Float64, "score": pl.Float64}
     every = pl.concat([pl.DataFrame(schema=empty), *runs])
     rows = (
@@ -170,17 +170,13 @@ def _baseline(inputs: GateInputs, thresholds: Mapping[str, tuple[float, str]]) -
     return rows.with_columns(**lists).select(*_KEY, "baseline", "baseline_score", "newest", *lists)
 
 
-def _run(
-    run: BaselineRun,
-    rubrics: Mapping[str, GateRubric],
-    thresholds: Mapping[str, tuple[float, str]],
-) -> pl.DataFrame:
+def _run(run: BaselineRun, rubrics: Mapping[str, GateRubric], lines: Lines) -> pl.DataFrame:
     """The cells of one baseline run that compare with this one."""
     usable = comparable(run.scores, rubrics).filter(
         ~pl.col("item_id").is_in(sorted(run.changed_rows))
-        & pl.col("rubric").is_in(list(thresholds))
+        & pl.col("rubric").is_in(list(lines.rubrics))
     )
-    collapsed = _collapse(usable.select("item_id", "rubric", "status", "score"), thresholds)
+    collapsed = _collapse(usable.select("item_id", "rubric", "status", "score"), lines)
     return collapsed.filter(pl.col("n_ok") > 0).select(*_KEY, "verdict", "score")
 
 

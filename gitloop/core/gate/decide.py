@@ -9,7 +9,7 @@ import polars as pl
 
 from gitloop.core.gate import assertions, changes, levels, pins, rows
 from gitloop.core.gate.cells import cells
-from gitloop.core.gate.inputs import GateInputs
+from gitloop.core.gate.inputs import GateInputs, Lines
 from gitloop.errors import ExitCode
 from gitloop.records import CHECK_KINDS, Check, GateReport
 
@@ -38,14 +38,14 @@ class JudgedCells:
         faults: A check per rubric whose verdicts are not valid.
         pinned: Rubrics that golden rows are labelled for and params.yaml pins, sorted.
         usable: Those of them whose verdicts are valid.
-        thresholds: Rubric → (threshold, comparison).
+        lines: Where scores pass.
     """
 
     cells: pl.DataFrame
     faults: tuple[Check, ...]
     pinned: list[str]
     usable: list[str]
-    thresholds: dict[str, tuple[float, str]]
+    lines: Lines
 
 
 def decide(inputs: GateInputs, judged: JudgedCells | None = None) -> GateReport:
@@ -61,10 +61,11 @@ def decide(inputs: GateInputs, judged: JudgedCells | None = None) -> GateReport:
     """
     pins.check_policy(inputs.policy, inputs.rubrics)
     found = judged or judged_cells(inputs)
-    usable, checks, thresholds = found.usable, list(found.faults), found.thresholds
+    usable, checks = found.usable, list(found.faults)
     sound = found.cells.filter(pl.col("rubric").is_in(usable))
     checks += pins.data_checks(inputs, found.cells.filter(pl.col("rubric").is_in(found.pinned)))
     checks += levels.error_checks(sound, inputs.max_error_rate)
+    checks += pins.judge_checks(inputs, usable)
     checks += levels.floor_checks(inputs, found.cells, usable)
     checks += changes.delta_checks(inputs, sound, usable)
     checks += rows.ratchet_checks(inputs, sound)
@@ -77,7 +78,7 @@ def decide(inputs: GateInputs, judged: JudgedCells | None = None) -> GateReport:
         exit_code_strict=exit_code(ordered, is_strict=True),
         n_rows=inputs.golden.height,
         checks=ordered,
-        rubrics=rows.summaries(inputs, found.cells, thresholds),
+        rubrics=rows.summaries(inputs, found.cells, found.lines.rubrics),
         lost=trails["lost"],
         won=trails["won"],
         failing_new=trails["failing"],
@@ -86,12 +87,12 @@ def decide(inputs: GateInputs, judged: JudgedCells | None = None) -> GateReport:
 
 def judged_cells(inputs: GateInputs) -> JudgedCells:
     """The cells with their verdicts, and which rubrics' verdicts are valid."""
-    thresholds, faults = pins.thresholds(inputs)
+    lines, faults = pins.thresholds(inputs)
     pinned = [name for name in pins.labelled(inputs.golden) if name in inputs.rubrics]
     faults += pins.stale_scores(inputs, pinned)
     broken = {fault.rubric for fault in faults}
     usable = [name for name in pinned if name not in broken]
-    return JudgedCells(cells(inputs, thresholds), tuple(faults), pinned, usable, thresholds)
+    return JudgedCells(cells(inputs, lines), tuple(faults), pinned, usable, lines)
 
 
 def exit_code(checks: Iterable[Check], *, is_strict: bool) -> int:

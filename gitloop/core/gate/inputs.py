@@ -78,3 +78,16 @@ class GateInputs:
     max_error_rate: float
     baseline: tuple[BaselineRun, ...] = field(default=())
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Where scores pass.
+
+    Attributes:
+        rubrics: Rubric → (threshold, comparison), for the rubrics that have one.
+        rows: Columns row_id, rubric, threshold: rows on routes that have a threshold of their own.
+    """
+
+    rubrics: Mapping[str, tuple[float, str]]
+    rows: pl.DataFrame

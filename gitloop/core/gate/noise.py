@@ -83,7 +83,7 @@ def self_test(inputs: GateInputs, repeated: pl.DataFrame, pure: Mapping[str, boo
         pure: Rubric → whether its judge cannot but repeat itself.
     """
     judged = judged_cells(inputs)
-    every = verdicts(repeated, judged.thresholds).filter(pl.col("status") == "ok")
+    every = verdicts(repeated, judged.lines).filter(pl.col("status") == "ok")
     rubrics = tuple(
         _noise(inputs, name, every.filter(pl.col("rubric") == name), is_pure=pure[name])
         for name in judged.usable

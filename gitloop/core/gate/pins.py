@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from gitloop.core.gate.inputs import GateInputs, GateRubric
+from gitloop.core.gate.inputs import GateInputs, GateRubric, Lines
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError, ExitCode
 from gitloop.params import Assertion, Gate
@@ -77,10 +77,8 @@ def _unknown(word: str, known: Iterable[str]) -> str:
     return f"{word}, which is not known" + (f"; did you mean {like}?" if like else "")
 
 
-def thresholds(
-    inputs: GateInputs,
-) -> tuple[dict[str, tuple[float, str]], list[Check]]:
-    """(threshold, comparison) of every rubric that has a valid one, and a check for each other.
+def thresholds(inputs: GateInputs) -> tuple[Lines, list[Check]]:
+    """The lines of every rubric that has a valid one, and a check for each other.
 
     Only rubrics that golden rows are labelled for are looked at.
     """
@@ -105,7 +103,55 @@ def thresholds(
             found[name] = (rubric.calibrated.threshold, rubric.calibrated.comparison)
         else:
             found[name] = (rubric.threshold, ">=")
-    return found, faults
+    return Lines(found, _of_routes(inputs, found)), faults
+
+
+def _of_routes(inputs: GateInputs, found: Iterable[str]) -> pl.DataFrame:
+    """The rows on routes for which calibration found a threshold of their own."""
+    own = [
+        (name, route, threshold)
+        for name in found
+        if (calibrated := inputs.rubrics[name].calibrated) is not None
+        for route, threshold in calibrated.routes.items()
+    ]
+    columns = {"rubric": pl.String, "route": pl.String, "threshold": pl.Float64}
+    routes = pl.DataFrame(own, schema=columns, orient="row")
+    rows = inputs.golden.select("row_id", "route").unique()
+    return rows.join(routes, on="route").select("row_id", "rubric", "threshold")
+
+
+def judge_checks(inputs: GateInputs, usable: Iterable[str]) -> list[Check]:
+    """A warning for each judge that differs from people more than they from each other.
+
+    What is looked at is the pinned human holdout, whose labels nothing learned from.
+    """
+    found = []
+    for name in usable:
+        calibrated = inputs.rubrics[name].calibrated
+        held = calibrated.holdout if calibrated is not None else None
+        if held is None or not held.is_alarming:
+            continue
+        among = held.human_disagreement or 0.0
+        why = (
+            f"the judge of {name} differs from people on {held.disagreement:.0%} of {held.n}"
+            f" held-out labels, people from each other on {among:.0%}: run gitloop calibrate --card"
+        )
+        check = Check(
+            "judge",
+            name,
+            None,
+            "warn",
+            int(ExitCode.WARNINGS),
+            why,
+            n=held.n,
+            observed=held.disagreement,
+            bound=among,
+            effect=among - held.disagreement,
+            interval=held.interval,
+            method="wilson",
+        )
+        found.append(check)
+    return found
 
 
 def labelled(golden: pl.DataFrame) -> list[str]:

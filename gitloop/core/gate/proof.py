@@ -154,7 +154,7 @@ def _fewest(n: int, fails: Callable[[int], bool]) -> int | None:
 def _noticed(inputs: GateInputs, rejudged: pl.DataFrame) -> tuple[RubricProof, ...]:
     judged = judged_cells(inputs)
     before = judged.cells.filter(pl.col("verdict") >= 0.5).select("row_id", "rubric")
-    after = verdicts(rejudged, judged.thresholds)
+    after = verdicts(rejudged, judged.lines)
     both = before.join(after, left_on=["row_id", "rubric"], right_on=["item_id", "rubric"])
     return tuple(
         RubricProof(name, mine.height, mine.filter(pl.col("passes").ne_missing(1.0)).height)

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from gitloop.core import calibrate as core
-from gitloop.core.calibrate import ArmErrors, Estimate
+from gitloop.core.calibrate import ArmErrors, Calibration, Estimate, Line
 from gitloop.digests import sha256_of
 from gitloop.errors import DataError
 from gitloop.evaluation import call_store, judge_selected
@@ -100,9 +100,7 @@ def estimate(
         )
         labelled = core.scored_items(evidence, known)
         rates, arms = (
-            core.estimate_rates(
-                labelled, judged, (calibration.threshold, calibration.comparison), by
-            )
+            core.estimate_rates(labelled, judged, _line(calibration, calibration.threshold), by)
             if calibration.threshold is not None
             else ([], [])
         )
@@ -117,6 +115,16 @@ def estimate(
             )
         )
     return EstimateReport(tuple(found), sample.height, answered.height)
+
+
+def _line(calibration: Calibration, threshold: float) -> Line:
+    """Where scores pass, by the rubric's threshold and those of routes."""
+    routes = {
+        route: part.threshold
+        for route, part in calibration.routes.items()
+        if part.threshold is not None
+    }
+    return Line(threshold, calibration.comparison, routes)
 
 
 def _sample(traces: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:

@@ -10,11 +10,11 @@ from typing import Any
 import polars as pl
 
 from gitloop.core import calibrate as core
-from gitloop.core.calibrate import Calibration, Finding, Pins
+from gitloop.core.calibrate import Abstention, Calibration, Finding, Pins
 from gitloop.errors import DataError
 from gitloop.evaluation import call_store, judge_name, judge_selected, open_judge
 from gitloop.protocols import Progress, silent
-from gitloop.records import Interval
+from gitloop.records import HoldoutCheck, Interval
 from gitloop.steps.calibrate.inputs import (
     FOLDER,
     cases,
@@ -47,6 +47,9 @@ class CalibratedRubric:
         n_positive: Items that people pass.
         reason: Why there is no threshold; "" when there is one.
         findings: What a reader must know.
+        routes: Route → its own threshold, or None where it has none; {} unless params.yaml asks.
+        abstention: How near the line the judge should not decide, or None when nobody asked.
+        holdout: The judge on labels that nothing learned from, or None.
     """
 
     rubric: str
@@ -63,6 +66,9 @@ class CalibratedRubric:
     n_positive: int
     reason: str
     findings: tuple[Finding, ...]
+    routes: dict[str, float | None]
+    abstention: Abstention | None
+    holdout: HoldoutCheck | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +177,7 @@ def _line(workspace: Workspace, found: Calibration) -> CalibratedRubric:
         n_positive=found.n_positive,
         reason=found.reason,
         findings=found.findings,
+        routes={route: part.threshold for route, part in sorted(found.routes.items())},
+        abstention=found.abstention,
+        holdout=found.holdout,
     )

@@ -99,7 +99,9 @@ class Evaluator:
         bad = next((score for score in scores if score["status"] != "ok"), None)
         if bad is not None:
             return RowScore(case.item_id, bad["status"], None, str(bad["reason"] or ""))
-        passed = [self.thresholds[score["rubric"]].passes(score["score"]) for score in scores]
+        passed = [
+            self.thresholds[score["rubric"]].passes(score["score"], case.route) for score in scores
+        ]
         mean = round(sum(passed) / len(passed), 6)
         if ask.split != "train":  # what a teacher may see are the training rows alone
             return RowScore(case.item_id, "ok", mean)

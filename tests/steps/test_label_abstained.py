@@ -1,0 +1,75 @@
+"""Selective judging on a real repository: people are asked what the judge leaves to them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gitloop.core.label import Given
+from gitloop.errors import StaleError
+from gitloop.steps.calibrate import calibrate
+from gitloop.steps.label import LabelPlan, Question
+from gitloop.steps.label import label as label_step
+from tests.judged import judged_repository
+from tests.labelled import label_all
+
+
+def unsure(shown: str) -> float:
+    """Right and sure of itself on nine rows of ten; on the tenth near the line, and often wrong."""
+    found = re.search(r"question t(\d+)", shown)
+    n = int(found[1]) if found else 0
+    if n % 10 == 3:
+        return 0.49
+    if n % 10 == 4:
+        return 0.51
+    return 0.8 if n % 2 else 0.2
+
+
+def test_rows_near_the_line_are_for_people(tmp_path: Path) -> None:
+    """Of 200 traces the judge leaves the unsure ones to people, once; the others it decides."""
+    with judged_repository(tmp_path / "repository", [unsure], 200) as repository:
+        plan = LabelPlan("chen", n_judged=200)
+        calibrate(repository.root)
+        with pytest.raises(StaleError, match="no promise"):
+            label_step(repository.root, lambda _: "quit", plan)
+        text = repository.read("params.yaml")
+        repository.gen({"params.yaml": f"{text}calibrate: {{max_judge_error: 0.1}}\n"})
+        with pytest.raises(StaleError, match=r"another calibrate\.max_judge_error"):
+            label_step(repository.root, lambda _: "quit", plan)
+        (found,) = calibrate(repository.root).rubrics
+        kept = found.abstention
+        assert kept is not None
+        assert kept.confidence is not None
+        assert kept.n_errors == 0
+        assert kept.coverage == pytest.approx(0.8)
+        asked: list[Question] = []
+
+        def answer(question: Question) -> Given:
+            asked.append(question)
+            return Given("pass")
+
+        report = label_step(repository.root, answer, plan)
+        numbers = {int(question.item.trace_id[1:]) % 10 for question in asked}
+        assert (len(asked), numbers, report.n_labelled) == (40, {3, 4}, 40)
+        assert label_step(repository.root, answer, plan).n_left == 0
+
+
+def test_a_useless_judge_decides_nothing(tmp_path: Path) -> None:
+    """Where no promise can be kept every judged trace is for people."""
+
+    def toss(shown: str) -> float:
+        found = re.search(r"question t(\d+)", shown)
+        n = int(found[1]) if found else 0
+        return 0.8 if n % 4 < 2 else 0.2
+
+    with judged_repository(tmp_path / "repository", [toss], 40) as repository:
+        text = repository.read("params.yaml")
+        repository.gen({"params.yaml": f"{text}calibrate: {{max_judge_error: 0.1}}\n"})
+        (found,) = calibrate(repository.root).rubrics
+        assert found.abstention is not None
+        assert "should decide nothing alone" in found.abstention.reason
+        label_all(repository, 40, annotators=["dee"])
+        plan = LabelPlan("chen", n_judged=10)
+        assert label_step(repository.root, lambda _: "quit", plan).n_left == 10
