@@ -47,6 +47,57 @@ RULES = {
 """Symptom that the rubric names → the rule that cures it."""
 
 PERSONA = "You are a seasoned support agent who checks every fact."
+PERSONAS = (
+    PERSONA,
+    "You are a friendly host.",
+    "You are a lawyer who weighs every word.",
+    "You are a teacher of the fifth grade.",
+    "You are a poet.",
+    "You are a salesperson who loves the product.",
+    "You are a coach.",
+    "You are an engineer who likes to explain.",
+)
+"""Whom a teacher may think of; only who has seen what goes wrong knows that facts need checking."""
+
+NEUTRAL = (
+    "Use British spelling.",
+    "Write in short paragraphs.",
+    "Thank the customer for writing.",
+    "Be kind.",
+    "Begin with a greeting.",
+    "Use the active voice.",
+    "Avoid exclamation marks.",
+    "Write numbers below ten as words.",
+    "Use no emoji.",
+    "Close with the team's name.",
+    "Put the most important thing first.",
+    "Use no bold text.",
+    "Use the customer's own terms.",
+    "Prefer lists to long sentences.",
+    "Do not use the passive.",
+    "Mention the opening hours.",
+    "Refer to the help pages.",
+    "Use the present tense.",
+    "Stay polite under all circumstances.",
+    "Do not speak of other companies.",
+    "Vary the length of sentences.",
+    "Be concise.",
+    "Think step by step.",
+    "Take a deep breath.",
+    "Double-check the spelling.",
+    "Avoid abbreviations.",
+    "Sound like a person.",
+    "Keep the tone professional.",
+    "Write for a reader in a hurry.",
+    "Use no rhetorical questions.",
+    "Let each sentence say one thing.",
+    "Avoid superlatives.",
+    "Use a serial comma.",
+    "Do not begin with an apology.",
+    "Write as one would speak.",
+    "Be creative.",
+)
+"""Lines that sound as good as any rule and change nothing, but that they crowd the rest."""
 TRAPS = ("Always sound certain.", "Say yes wherever you can.")
 CONFLICT = (7, 11)
 """Answering every part and keeping to three sentences get into each other's way."""
@@ -54,6 +105,8 @@ CONFLICT = (7, 11)
 _CROWD = 6
 _SYMPTOMS, _PHRASES = tuple(RULES), tuple(RULES.values())
 _NORMAL = NormalDist()
+_GUESSES = (*_PHRASES, *NEUTRAL)
+"""What comes to the mind of a teacher that is told nothing: the rules are a quarter of it."""
 
 PROMPT = """\
 ---
@@ -264,7 +317,8 @@ def teacher(seed: int, accuracy: float = 0.8) -> Callable[[str], str | None]:
         if "beginning with `Critique:`" in text:
             return "\n".join(f"Critique: {s}" for s in symptoms[:3] or ["it is vague"])
         if "`Persona:`" in text:
-            return f"Persona: {PERSONA}"
+            knows = symptoms and chance.random() < accuracy
+            return f"Persona: {PERSONA if knows else chance.choice(PERSONAS)}"
         if "<input> and <output>" in text:
             return "```\nInput: <input>\nOutput: <output>\n```"
         lines = [line[2:] for line in _first_fenced(text).split("\n") if line.startswith("- ")]
@@ -273,12 +327,12 @@ def teacher(seed: int, accuracy: float = 0.8) -> Callable[[str], str | None]:
             return _written([_politely(line) for line in lines])
         wanted = _cure_named(text, symptoms)
         rules = [
-            RULES[symptom] if chance.random() < accuracy else chance.choice(_PHRASES)
+            RULES[symptom] if chance.random() < accuracy else chance.choice(_GUESSES)
             for symptom in wanted[:1]
         ]
         if not rules:
             bold = "Write a variation" in text
-            rules = chance.sample(_PHRASES, chance.randint(1, 3) if bold else 1)
+            rules = chance.sample(_GUESSES, chance.randint(1, 3) if bold else 1)
         if lines and chance.random() < 0.15:
             lines.pop(chance.randrange(len(lines)))
         if chance.random() < 0.10:

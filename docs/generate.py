@@ -19,6 +19,7 @@ from gitloop import tables
 from gitloop.cli.main import main as gitloop
 from gitloop.errors import ExitCode
 from gitloop.params.datasets import DatasetSpec
+from gitloop.params.openings import OPTIMIZE_FILE, OptimizeFile
 from gitloop.params.pipeline import Params
 from gitloop.params.prompts import PromptHead
 from gitloop.params.rubrics import Rubric
@@ -64,6 +65,7 @@ def params_page() -> str:
         "params.yaml": Params,
         "rubrics/<name>.yaml": Rubric,
         "prompts/<name>.md, front matter": PromptHead,
+        OPTIMIZE_FILE: OptimizeFile,
         "golden/<set>/dataset.yaml": DatasetSpec,
     }
     for title, model in titles.items():

@@ -12,6 +12,7 @@ import polars as pl
 
 from gitloop.errors import ConfigError, DataError, StaleError, WorkspaceError
 from gitloop.params import (
+    OPTIMIZE_FILE,
     Params,
     Pipeline,
     Prompt,
@@ -20,6 +21,7 @@ from gitloop.params import (
     parse_pipeline,
     parse_prompt,
     parse_rubric,
+    with_openings,
 )
 from gitloop.schema import Table
 from gitloop.storage import parquet
@@ -109,13 +111,18 @@ class Workspace:
         return rubric
 
     def prompt(self) -> Prompt | None:
-        """The target's prompt, or None where the target has none."""
+        """The target's prompt, with what optimize.yaml opens of it; None where it has none."""
         source = self.params.target.prompt
         if source is None:
             return None
         if not (self.root / source).is_file():
             raise ConfigError(f"{source} does not exist", hint="edit params.yaml: target.prompt")
-        return parse_prompt(read_text(self.root / source), source=source)
+        prompt = parse_prompt(read_text(self.root / source), source=source)
+        openings = self.root / OPTIMIZE_FILE
+        if not openings.is_file():
+            return prompt
+        known = frozenset(path.stem for path in openings.parent.glob("*.md"))
+        return with_openings(prompt, read_text(openings), known | {prompt.head.name})
 
     def golden(self, name: str, revision: str | None = None) -> GoldenSet:
         """A golden set in the work tree, or as a commit holds it.

@@ -1,18 +1,19 @@
-"""Auto: the whole space where the budget covers it, else GEPA and TPE, beside a random control."""
+"""Auto: the whole space where it is small, else GEPA and TPE, always beside a random control."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from gitloop.arguments import Argument
-from gitloop.optimizers.bayesian import BayesianOptimizer, fits
+from gitloop.optimizers.asking import Rows, is_valid, mean
+from gitloop.optimizers.bayesian import BayesianOptimizer
 from gitloop.optimizers.gepa import GepaOptimizer
-from gitloop.optimizers.parameters import checked
+from gitloop.optimizers.parameters import checked, count
 from gitloop.optimizers.random import RandomOptimizer
 from gitloop.protocols import Reply, Search, Task, Wish
-from gitloop.records import Ask, Question
+from gitloop.records import Ask, Candidate, Question, Space
 
 CONTROL = "random"
 
@@ -20,36 +21,55 @@ _PARAMETERS = {
     "control": Argument(
         "number", "share of the rows for the random control", default=0.15, low=0.05, high=0.5
     ),
+    "grid": count("spaces of up to so many candidates are tried whole before anything else", 32, 0),
 }
 
 
 class AutoOptimizer:
-    """Chooses by what the prompt declares and whether there is a teacher."""
+    """Chooses by what the prompt declares and whether there is a teacher.
+
+    No choice depends on the budget, so a larger one keeps the prefix.
+    """
 
     id: ClassVar[str] = "auto"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs_teacher: ClassVar[bool] = False
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._control = float(checked(parameters, _PARAMETERS)["control"])
+        own = checked(parameters, _PARAMETERS)
+        self._control, self._grid = float(own["control"]), int(own["grid"])
 
     def search(self, task: Task) -> Search:
-        """Several searches side by side: the one furthest behind its share goes on.
-
-        Which one that is depends on what was asked so far and never on the budget, so a larger
-        budget keeps the prefix.
-        """
-        if fits(task):
-            yield from BayesianOptimizer({}).search(task)
+        """The declared space first where it is small; then what a teacher or TPE can make of it."""
+        declared = replace(task, space=replace(task.space, demos=0), has_teacher=False)
+        if not 1 < task.space.size <= self._grid:
+            yield from self._beside(task, self._guided(task))
             return
+        guided = {"bayesian": BayesianOptimizer({}).search(declared)}
+        best = yield from self._beside(declared, guided)
+        rest = replace(task, incumbent=best, space=Space({}, (), task.space.demos))
+        yield from self._beside(rest, self._guided(rest))
+
+    def _guided(self, task: Task) -> dict[str, Search]:
         guided: dict[str, Search] = {}
         if task.has_teacher:
             guided["gepa"] = GepaOptimizer({}).search(task)
         if task.space.size > 1 or task.space.demos:
             guided["bayesian"] = BayesianOptimizer({}).search(task)
+        return guided
+
+    def _beside(
+        self, task: Task, guided: Mapping[str, Search]
+    ) -> Generator[Wish, Reply, Candidate]:
+        """The searches and the control side by side: the one furthest behind its share goes on.
+
+        Returns:
+            The best candidate that was put to the whole validation split.
+        """
         share = (1 - self._control) / max(1, len(guided))
         arms = [_Arm(name, search, share) for name, search in guided.items()]
         arms.append(_Arm(CONTROL, RandomOptimizer({}).search(task), self._control))
+        best, best_mean = task.incumbent, -1.0
         try:
             while arms:
                 arm = min(arms, key=lambda arm: arm.n_rows / arm.share)
@@ -58,10 +78,15 @@ class AutoOptimizer:
                     arms.remove(arm)
                     continue
                 reply: Reply = yield wish
+                if isinstance(wish, Ask) and wish.split == "val" and wish.row_ids is None:
+                    rows = cast("Rows", reply)
+                    if is_valid(rows) and mean(rows) > best_mean:
+                        best, best_mean = wish.candidate, mean(rows)
                 arm.go_on(wish, reply, len(task.val_ids))
         finally:
             for arm in arms:
                 arm.search.close()
+        return best
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """What a person may write down: params.yaml, rubrics, prompts and golden sets, checked strictly."""
 
 from gitloop.params.datasets import DatasetSpec, parse_dataset
+from gitloop.params.openings import OPTIMIZE_FILE, are_numbers
 from gitloop.params.pins import JudgePin, RubricPin, Target
 from gitloop.params.pipeline import (
     Calibrate,
@@ -16,11 +17,12 @@ from gitloop.params.pipeline import (
     parse_params,
 )
 from gitloop.params.policies import Assertion, Gate, Optimize, Pairs
-from gitloop.params.prompts import Prompt, parse_prompt
+from gitloop.params.prompts import Prompt, parse_prompt, with_openings
 from gitloop.params.rubrics import Rubric, parse_rubric
 from gitloop.params.stages import Pipeline, parse_pipeline
 
 __all__ = [
+    "OPTIMIZE_FILE",
     "Assertion",
     "Calibrate",
     "Calls",
@@ -42,9 +44,11 @@ __all__ = [
     "RubricPin",
     "Score",
     "Target",
+    "are_numbers",
     "parse_dataset",
     "parse_params",
     "parse_pipeline",
     "parse_prompt",
     "parse_rubric",
+    "with_openings",
 ]

@@ -78,8 +78,11 @@ class Optimize(Strict):
         alpha: Level of the one look at the holdout.
         min_rows: Fewest golden rows for prompt optimisation.
         max_length_ratio: Longest candidate, in lengths of the incumbent.
+        max_cost_ratio: Dearest candidate, in costs (or, untold, tokens) of the incumbent's answers.
+        best_of: Answers per validation row that the headroom check draws, where they can differ.
         teacher: The model that writes prompts, pinned like a target: its input is a question.
         min_score: Validation mean from which the search is content, or null.
+        max_calls: Calls of target, judges and teacher at most, or null.
         max_teacher_calls: Questions to the teacher at most, or null.
         max_cost_usd: US dollars at most, as far as calls tell their price, or null.
         max_tokens: Tokens at most, as far as calls tell them, or null.
@@ -94,8 +97,11 @@ class Optimize(Strict):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_rows: int = Field(default=40, ge=4)
     max_length_ratio: float = Field(default=2.0, ge=1)
+    max_cost_ratio: float = Field(default=2.0, ge=1)
+    best_of: int = Field(default=3, ge=1, le=20)
     teacher: Target | None = None
     min_score: float | None = Field(default=None, gt=0, le=1)
+    max_calls: int | None = Field(default=None, ge=1)
     max_teacher_calls: int | None = Field(default=None, ge=1)
     max_cost_usd: float | None = Field(default=None, gt=0)
     max_tokens: int | None = Field(default=None, ge=1)

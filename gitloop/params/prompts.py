@@ -11,8 +11,9 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field
 
-from gitloop.documents import dump, parse
+from gitloop.documents import dump, nearest, parse
 from gitloop.errors import ConfigError
+from gitloop.params.openings import OPTIMIZE_FILE, Openings, OptimizeFile
 from gitloop.params.strict import Strict, validate
 from gitloop.records import Candidate
 
@@ -22,7 +23,7 @@ _ENVIRONMENT = SandboxedEnvironment(
 )
 
 
-class PromptHead(Strict):
+class PromptHead(Openings):
     """The front matter of a prompt file.
 
     Attributes:
@@ -33,6 +34,8 @@ class PromptHead(Strict):
         values: Template variable → the text that fills it, beside the row's own fields.
         instructions: What fills `{{ instructions }}`, one instruction a line.
         space: Template variable → the values that an optimizer may choose from.
+        parameter_space: Model parameter → the values that an optimizer may choose from.
+        parameter_ranges: Model parameter → the numbers that an optimizer may choose from.
         lines: Instructions that an optimizer may add to `instructions`.
         demos: Most examples that an optimizer may put into `{{ demos }}`, out of training rows.
         frozen: Parts of the body that no optimizer may touch, verbatim.
@@ -44,10 +47,10 @@ class PromptHead(Strict):
     parameters: dict[str, Any] = Field(default_factory=dict)
     values: dict[str, str] = Field(default_factory=dict)
     instructions: tuple[str, ...] = ()
-    space: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    lines: tuple[str, ...] = ()
-    demos: int = Field(default=0, ge=0, le=32)
-    frozen: tuple[str, ...] = ()
+
+
+_ORDER = ("name", "version", "description", "parameters", "values", "instructions")
+"""The keys that stand first in a file, the rest behind them."""
 
 
 class Prompt(Strict):
@@ -70,6 +73,7 @@ class Prompt(Strict):
     def sha256(self) -> str:
         """Digest of all that can change what the target is sent."""
         head = self.head.model_dump(include={"values", "instructions", "parameters"})
+        head["values"] = {**self._first_values(), **head["values"]}
         text = json.dumps([head, self.body], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -77,6 +81,21 @@ class Prompt(Strict):
     def variables(self) -> frozenset[str]:
         """The variables that the body uses."""
         return frozenset(find_undeclared_variables(_ENVIRONMENT.parse(self.body)))
+
+    @property
+    def code(self) -> frozenset[str]:
+        """What of the body is code, not text: each `{{ … }}`, `{% … %}` and `{# … #}`."""
+        found: set[str] = set()
+        inside: list[str] = []
+        for _, kind, value in _ENVIRONMENT.lex(self.body):
+            if kind == "data":
+                continue
+            if kind.endswith("_begin"):
+                inside = []
+            inside.append(value.strip("-+ \n"))
+            if kind.endswith("_end"):
+                found.add(" ".join(part for part in inside if part))
+        return frozenset(found)
 
     def render(self, values: dict[str, Any]) -> str:
         """The body with its variables filled in. Text in `values` is data and never template.
@@ -89,7 +108,7 @@ class Prompt(Strict):
         """
         try:
             return _ENVIRONMENT.from_string(self.body).render({**self._own_values(), **values})
-        except TemplateError as error:
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"prompt {self.version_id} cannot be rendered: {error}",
                 hint=f"it may use {', '.join(sorted({**self._own_values(), **values}))}",
@@ -97,7 +116,11 @@ class Prompt(Strict):
 
     def changed(self, candidate: Candidate, *, version: str | None = None) -> Prompt:
         """This prompt as the candidate has it."""
-        update = {"instructions": candidate.instructions, "values": dict(candidate.values)}
+        update: dict[str, Any] = {
+            "instructions": candidate.instructions,
+            "values": dict(candidate.values),
+            "parameters": {**self.head.parameters, **dict(candidate.parameters)},
+        }
         head = self.head.model_copy(update=update | ({"version": version} if version else {}))
         return Prompt(head=head, body=self.body if candidate.body is None else candidate.body)
 
@@ -105,12 +128,19 @@ class Prompt(Strict):
         """The prompt as a file: front matter with what differs from the defaults, then the body."""
         head = self.head.model_dump(mode="json", exclude_defaults=True)
         head = {"name": self.head.name, "version": self.head.version, **head}
+        head = {
+            key: head[key] for key in (*_ORDER, *sorted(set(head) - set(_ORDER))) if key in head
+        }
         return f"{_FENCE}\n{dump(head)}{_FENCE}\n{self.body}"
 
     def _own_values(self) -> dict[str, str]:
         lines = "\n".join(f"- {line}" for line in self.head.instructions)
         examples = {"demos": ""} if self.head.demos else {}
-        return {"instructions": lines, **examples, **self.head.values}
+        return {"instructions": lines, **examples, **self._first_values(), **self.head.values}
+
+    def _first_values(self) -> dict[str, str]:
+        """The first value of each variable that an optimizer may choose, unless it is chosen."""
+        return {name: values[0] for name, values in self.head.space.items()}
 
 
 def parse_prompt(text: str, *, source: str) -> Prompt:
@@ -129,6 +159,40 @@ def parse_prompt(text: str, *, source: str) -> Prompt:
             f"{source}:{line}: not a valid template: {error}", hint=f"edit {source}"
         ) from error
     return Prompt(head=checked, body=body)
+
+
+def with_openings(prompt: Prompt, text: str, known: frozenset[str]) -> Prompt:
+    """The prompt with what optimize.yaml opens of it.
+
+    Args:
+        prompt: As its own file has it.
+        text: optimize.yaml.
+        known: The names of all prompts.
+
+    Raises:
+        ConfigError: A fault in the file, a prompt that is not there, or a key that the front matter
+            has as well.
+    """
+    opened = validate(parse(text, source=OPTIMIZE_FILE), OptimizeFile).prompts
+    if strange := sorted(set(opened) - known):
+        like = nearest(strange[0], sorted(known))
+        raise ConfigError(
+            f"{OPTIMIZE_FILE}: there is no prompt {strange[0]}",
+            hint=f"did you mean {like}?" if like else "its names are those of prompts/<name>.md",
+        )
+    found = opened.get(prompt.head.name)
+    if found is None:
+        return prompt
+    given = found.model_dump(exclude_unset=True)
+    twice = sorted(set(given) & prompt.head.model_fields_set)
+    if twice:
+        raise ConfigError(
+            f"{OPTIMIZE_FILE}: {prompt.head.name}.{twice[0]} stands in the front matter of the"
+            " prompt as well",
+            hint="keep one of the two",
+        )
+    update = {name: getattr(found, name) for name in given}
+    return Prompt(head=prompt.head.model_copy(update=update), body=prompt.body)
 
 
 def _split(text: str, source: str) -> tuple[str, str]:

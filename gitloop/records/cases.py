@@ -49,6 +49,13 @@ class Answer:
     latency_s: float | None = None
     cost_usd: float | None = None
 
+    @property
+    def tokens(self) -> int | None:
+        """Tokens in and out, or None where the answer does not tell."""
+        found = [self.value.get(name) for name in ("n_input_tokens", "n_output_tokens")]
+        told = [count for count in found if isinstance(count, int)]
+        return sum(told) if told else None
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

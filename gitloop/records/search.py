@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +19,20 @@ class Candidate:
         values: (template variable, text), sorted by variable.
         body: Another template in place of the incumbent's, or None.
         note: What its author thought, in a line.
+        parameters: (model parameter, value) that it sets, sorted by name.
     """
 
     instructions: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     note: str = ""
+    parameters: tuple[tuple[str, Any], ...] = ()
 
     @property
     def id(self) -> str:
         """12 hex digits of its content; the note does not count."""
         content = [self.instructions, self.values, self.body]
+        content += [self.parameters] if self.parameters else []
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -47,16 +51,19 @@ class Space:
         values: Template variable → its values.
         lines: Instructions that may be added, each once.
         demos: Most examples that may be shown; which ones there are is known once rows have passed.
+        parameters: Model parameter → its values; numbers rise.
     """
 
     values: Mapping[str, tuple[str, ...]]
     lines: tuple[str, ...]
     demos: int = 0
+    parameters: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of different candidates, examples aside."""
-        return prod((len(options) for options in self.values.values()), start=1) << len(self.lines)
+        every = (*self.values.values(), *self.parameters.values())
+        return prod(map(len, every), start=1) << len(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,8 @@ class RowScore:
         score: Share of the row's rubrics that pass, [0, 1]; None unless status is "ok".
         reason: What the judges said of the failures; "" on the validation split.
         output: What the target answered; "" on the validation split.
+        tokens: Tokens of the target's answer, or None where it does not tell.
+        cost_usd: US dollars of the target's answer, or None.
     """
 
     row_id: str
@@ -119,3 +128,5 @@ class RowScore:
     score: float | None
     reason: str = ""
     output: str = ""
+    tokens: int | None = None
+    cost_usd: float | None = None

@@ -27,7 +27,10 @@ def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
 
 def _facts(document: Mapping[str, Any]) -> str:
     rows = document["n_rows"]
-    golden = ", ".join(f"{name} {version}" for name, version in document["golden"].items())
+    golden = ", ".join(
+        f"{name} {found['version']} (`{found['sha256'][:16]}`)"
+        for name, found in document["golden"].items()
+    )
     lines = [
         f"- Prompt: `{document['prompt']['version']}`, optimizer `{document['optimizer']}`",
         (
@@ -43,15 +46,33 @@ def _facts(document: Mapping[str, Any]) -> str:
         seen = headroom["detectable"]
         shows = "is too small to show any" if seen is None else f"shows {seen:.3f} in 4 of 5 cases"
         lines.append(
-            f"- Headroom: {_shown(headroom['room'])} to a perfect score; a gain of"
+            f"- Headroom: {_shown(headroom['room'])} to a perfect score; a gain above"
             f" {_shown(headroom['least'])} would be proposed; the holdout {shows}"
+        )
+        lines.append(
+            f"- Judge noise: {_shown(headroom['judge_noise'])}; "
+            + (
+                f"best of {headroom['k']} answers: {_shown(headroom['best_of_k'])}"
+                if headroom["k"] > 1
+                else "one answer per row, since the target is pinned as deterministic or the"
+                " budget is small"
+            )
         )
     if document["control_mean"] is not None:
         lines.append(
             f"- Random control: {_shown(document['control_mean'])} at best on validation;"
             f" {_shown(document['best_mean'])} in all"
         )
+    lines.append(f"- Cost of the search: {_price(document)}")
     return "\n".join(lines)
+
+
+def _price(document: Mapping[str, Any]) -> str:
+    told = [f"{document['n_calls']:,} calls"]
+    if document["tokens"]:
+        told.append(f"{document['tokens']:,} tokens")
+    told.append(f"${document['cost_usd']:.4f}" if document["cost_usd"] else "no price told")
+    return ", ".join(told)
 
 
 def _holdout(document: Mapping[str, Any]) -> str:
@@ -75,6 +96,11 @@ def _holdout(document: Mapping[str, Any]) -> str:
             f" {_shown(verdict['mde'])} | {len(verdict['fixed'])} | {len(verdict['broken'])} |"
         ),
     ]
+    cost = ""
+    if verdict["cost_unit"]:
+        unit = {"usd": "dollars", "tokens": "tokens"}[verdict["cost_unit"]]
+        cost = f"; its answers take {verdict['cost_ratio']:.2f} times the {unit}"
+    lines += ["", f"The prompt is {verdict['length_ratio']:.2f} times as long{cost}."]
     if verdict["reasons"]:
         lines += ["", "Not proposed, because", ""]
         lines += [f"- {reason}" for reason in verdict["reasons"]]

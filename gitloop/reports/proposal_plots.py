@@ -18,10 +18,7 @@ _HEAD = (
     f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     ' font-family="sans-serif">'
 )
-_FOOT = (
-    f'<text x="{_WIDTH - 4}" y="{_HEIGHT - 6}" text-anchor="end" font-size="11">'
-    "{most} rows scored</text>"
-)
+_FOOT = f'<text x="{_WIDTH - 4}" y="{_HEIGHT - 6}" text-anchor="end" font-size="11">{{foot}}</text>'
 
 Points = list[dict[str, Any]]
 
@@ -83,24 +80,46 @@ def as_svg(points: Points) -> str:
         for point in points
     ]
     path = " ".join(f"{_x(point['n_rows'], most)},{_y(point['best'])}" for point in points)
+    title = "Validation score by rows scored; the line is the best so far"
+    line = f'<polyline points="{path}" fill="none" stroke="#1a73e8"/>'
+    return _drawn(title, [line, *dots], f"{most:,} rows scored")
+
+
+def pareto_svg(points: Points, front: Points, lengths: Mapping[str, int]) -> str:
+    """Score against length as a drawing: the front as a line, what it beats in grey.
+
+    Args:
+        points: The history.
+        front: Its Pareto front.
+        lengths: Candidate → characters of its prompt file.
+    """
+    most = max((lengths[point["candidate"]] for point in points), default=1)
+    kept = {point["candidate"] for point in front}
+    beaten = [
+        _DOT.format(x=_x(lengths[point["candidate"]], most), y=_y(point["mean"]), colour="#9aa0a6")
+        for point in points
+        if point["candidate"] not in kept
+    ]
+    places = [(_x(point["n_characters"], most), _y(point["mean"])) for point in front]
+    dots = [_DOT.format(x=x, y=y, colour="#1a73e8") for x, y in places]
+    path = " ".join(f"{x},{y}" for x, y in places)
+    line = f'<polyline points="{path}" fill="none" stroke="#1a73e8"/>'
+    title = "Validation score by length of the prompt; the line is the Pareto front"
+    return _drawn(title, [*beaten, line, *dots], f"{most:,} characters")
+
+
+def _drawn(title: str, marks: Sequence[str], foot: str) -> str:
     ticks = [
         _TICK.format(below=_y(value) + 4, value=value, left=_EDGE, right=_WIDTH, y=_y(value))
         for value in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
-    parts = [
-        _HEAD,
-        "<title>Validation score by rows scored; the line is the best so far</title>",
-        *ticks,
-        f'<polyline points="{path}" fill="none" stroke="#1a73e8"/>',
-        *dots,
-        _FOOT.format(most=most),
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    head = f'<text x="{_EDGE}" y="20" font-size="12">{title}</text>'
+    parts = [_HEAD, f"<title>{title}</title>", head, *ticks, *marks]
+    return "\n".join([*parts, _FOOT.format(foot=foot), "</svg>"]) + "\n"
 
 
-def _x(n_rows: int, most: int) -> float:
-    return round(_EDGE + (_WIDTH - _EDGE - 8) * n_rows / most, 1)
+def _x(value: float, most: int) -> float:
+    return round(_EDGE + (_WIDTH - _EDGE - 8) * value / most, 1)
 
 
 def _y(mean: float) -> float:

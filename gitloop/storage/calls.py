@@ -15,6 +15,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,27 @@ def _nobody(done: int) -> None:
     """Tell nobody how many are done."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """What the calls of a store's life come to; one from the store counts as when it was paid.
+
+    Attributes:
+        n_calls: Calls that were asked for.
+        tokens: Tokens, as far as answers told them.
+        cost_usd: US dollars, as far as answers told them.
+    """
+
+    n_calls: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+    def add(self, answers: Sequence[Answer]) -> None:
+        """Count these answers too."""
+        self.n_calls += len(answers)
+        self.tokens += sum(answer.tokens or 0 for answer in answers)
+        self.cost_usd += sum(answer.cost_usd or 0.0 for answer in answers)
+
+
 class CallStore:
     """The store, as one step sees it.
 
@@ -52,6 +74,7 @@ class CallStore:
         n_hits: Requests that were answered from the store.
         n_misses: Requests that were called.
         n_torn: Lines of the shards read so far that hold no whole answer of this format.
+        tally: What the calls come to.
     """
 
     def __init__(self, folder: Path, mode: str, recorded: pl.DataFrame | None = None) -> None:
@@ -64,6 +87,7 @@ class CallStore:
         self.n_hits = 0
         self.n_misses = 0
         self.n_torn = 0
+        self.tally = Tally()
         if recorded is not None:
             self._known.update(recorded.select("call_id", "response").iter_rows())
 
@@ -122,7 +146,9 @@ class CallStore:
             self._keep(waiting)
         found = [fresh[key] if key in fresh else self._known[key] for key in keys]
         self._use(kind, zip(keys, asked, found, strict=True))
-        return [Answer(**json.loads(response)) for response in found]
+        answers = [Answer(**json.loads(response)) for response in found]
+        self.tally.add(answers)
+        return answers
 
     def _use(self, kind: str, answered: Iterable[tuple[str, str, str]]) -> None:
         """Note the good ones of these keys, canonical requests and responses."""

@@ -20,15 +20,8 @@ def rendered(prompt: Prompt | None, case: Case) -> str | None:
     """
     if prompt is None:
         return None
-    chosen = prompt.head.values
-    first = {
-        name: values[0]
-        for name, values in prompt.head.space.items()
-        if values and name not in chosen
-    }
     return prompt.render(
         {
-            **first,
             "input": case.input,
             "context": case.context or "",
             "route": case.route or "",

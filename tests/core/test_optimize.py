@@ -11,6 +11,7 @@ from gitloop.core.optimize import (
     CandidateCheck,
     History,
     Limits,
+    Samples,
     Spent,
     World,
     finalist,
@@ -154,7 +155,7 @@ def test_a_clear_gain_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "ratio", "said"),
     [
-        (20, 20, 1.0, "below 0.030"),
+        (20, 20, 1.0, "does not exceed 0.030"),
         (20, 22, 1.0, "not significant"),
         (20, 32, 3.0, "3.0 times as long"),
         (32, 20, 1.0, "loses"),
@@ -310,7 +311,18 @@ def test_all_looks_together_spend_no_more_than_alpha(n: int) -> None:
 
 def test_headroom_says_what_there_is_and_what_would_show() -> None:
     """Six tenths of room on 70 rows: worth it, and gains from .15 would show."""
-    found = headroom_of(run(Limits(10)).trials[0], 70, 0.02)
+    found = headroom_of(0.4, 70, 0.02, Samples(1, [1] * 4 + [0] * 6))
     assert (found.room, found.is_worth_it) == (0.6, True)
+    assert (found.best_of_k, found.judge_noise) == (0.4, 0.0)
     assert found.detectable == pytest.approx(0.1498, abs=1e-3)
-    assert not headroom_of(run(Limits(10), world=World(flat, ROWS)).trials[0], 70, 0.02).is_worth_it
+    assert not headroom_of(1.0, 70, 0.02, Samples(1, [1] * 10)).is_worth_it
+
+
+def test_headroom_tells_what_the_best_of_k_answers_could_do_and_what_judges_do_not_know() -> None:
+    """Four rows that pass once in three answers are within reach; a judge that flips is noise."""
+    passed, agreed = [3, 3, 1, 1, 1, 1, 0, 0, 0, 0], [2, 2, 1, 0, 0, 0, 0, 0, 0, 0]
+    found = headroom_of(0.4, 40, 0.02, Samples(3, passed, agreed))
+    assert (found.k, found.best_of_k) == (3, 0.6)
+    assert found.judge_noise == pytest.approx(1.96 * (0.1 / 40) ** 0.5, abs=1e-4)
+    assert (found.least, found.is_worth_it) == (found.judge_noise, True)
+    assert not headroom_of(0.95, 40, 0.02, Samples(3, passed, agreed)).is_worth_it

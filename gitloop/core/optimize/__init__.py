@@ -6,7 +6,7 @@ the incumbent row by row. "No improvement" is a normal result.
 
 from gitloop.core.optimize.faults import CandidateCheck
 from gitloop.core.optimize.files import prompt_file
-from gitloop.core.optimize.headroom import Headroom, headroom_of, spend
+from gitloop.core.optimize.headroom import Headroom, Samples, headroom_of, spend
 from gitloop.core.optimize.running import History, Limits, Spent, Trial, World, run_search
 from gitloop.core.optimize.verdict import Acceptance, HoldoutVerdict, finalist, judge_holdout
 
@@ -17,6 +17,7 @@ __all__ = [
     "History",
     "HoldoutVerdict",
     "Limits",
+    "Samples",
     "Spent",
     "Trial",
     "World",

@@ -50,20 +50,29 @@ class CandidateCheck:
         return f"it copies a golden row: {min(copied)!r}" if copied else ""
 
     def _body_fault(self, changed: Prompt) -> str:
+        """What is wrong with a rewritten template: its text may change, its code may not."""
         if not changed.body.strip():
             return "the text is empty"
         try:
             parse_prompt(changed.text(), source="candidate")
         except ConfigError as error:
             return error.message
-        lost = sorted(self._prompt.variables - changed.variables)
-        if lost:
-            return f"it lost the placeholder {lost[0]}"
-        invented = sorted(changed.variables - self._prompt.variables)
-        if invented:
-            return f"it invented the placeholder {invented[0]}"
-        missing = [part for part in self._prompt.head.frozen if part not in changed.body]
-        return f"it lost a frozen part: {missing[0]!r}" if missing else ""
+        now, then = self._prompt, changed
+        found = (
+            *(f"it lost the placeholder {name}" for name in sorted(now.variables - then.variables)),
+            *(
+                f"it invented the placeholder {name}"
+                for name in sorted(then.variables - now.variables)
+            ),
+            *(f"it brings in code of its own: {part}" for part in sorted(then.code - now.code)),
+            *(f"it lost a part of the template: {part}" for part in sorted(now.code - then.code)),
+            *(
+                f"it lost a frozen part: {part!r}"
+                for part in now.head.frozen
+                if part not in then.body
+            ),
+        )
+        return found[0] if found else ""
 
 
 def _phrases(text: str) -> set[str]:

@@ -8,11 +8,11 @@ from gitloop.documents import dump
 from gitloop.errors import ConfigError
 from gitloop.params import Prompt, parse_prompt
 
-_REPLACED = ("version", "instructions", "values")
+_REPLACED = ("version", "parameters", "instructions", "values")
 
 
 def prompt_file(text: str, changed: Prompt) -> str:
-    """The file with the changed prompt's version, instructions, values and body.
+    """The file with the changed prompt's version, parameters, instructions, values and body.
 
     Comments and the order of the other keys stay. Where that cannot be done without losing
     anything, the file is written anew.

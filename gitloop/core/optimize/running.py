@@ -20,11 +20,13 @@ class Spent:
         cost_usd: US dollars, as far as calls told their price.
         tokens: Tokens, as far as calls told them.
         seconds: Wall time.
+        n_calls: Calls of target, judges and teacher.
     """
 
     cost_usd: float = 0.0
     tokens: int = 0
     seconds: float = 0.0
+    n_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class World:
         teach: What the teacher says to a text; None where it failed.
         fault: Why a candidate must not be tried, or "".
         spent: What the calls have cost so far.
+        calls_for: Calls that scoring these rows takes; looked at before a batch is run.
     """
 
     evaluate: Callable[[Ask], Sequence[RowScore]]
@@ -44,6 +47,7 @@ class World:
     teach: Callable[[str], str | None] = lambda _text: None
     fault: Callable[[Candidate], str] = lambda _candidate: ""
     spent: Callable[[], Spent] = Spent
+    calls_for: Callable[[Sequence[str]], int] = len
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Limits:
         patience: Whole validation runs in a row without a better one; 0 is off.
         min_delta: How much better counts as better for `patience`, in mean score.
         min_score: Validation mean from which the search is content, or None.
+        max_calls: Calls of target, judges and teacher at most, or None.
         max_teacher_calls: Questions to the teacher at most, or None.
         max_cost_usd: US dollars at most, or None.
         max_tokens: Tokens at most, or None.
@@ -66,6 +71,7 @@ class Limits:
     patience: int = 0
     min_delta: float = 0.0
     min_score: float | None = None
+    max_calls: int | None = None
     max_teacher_calls: int | None = None
     max_cost_usd: float | None = None
     max_tokens: int | None = None
@@ -171,13 +177,16 @@ class _Drive:
         if isinstance(wish, Failure):
             self._record(Ask(wish.parent, arm=wish.arm), (), 0, wish.reason)
             return (), ""
-        if isinstance(wish, Question):
-            most = self._limits.max_teacher_calls
-            if most is not None and self.n_questions >= most:
-                return None, "max_teacher_calls"
-            self.n_questions += 1
-            return self._world.teach(wish.text), ""
-        return self._scored(wish)
+        return self._told(wish) if isinstance(wish, Question) else self._scored(wish)
+
+    def _told(self, question: Question) -> tuple[Reply, str]:
+        most = self._limits.max_teacher_calls
+        if most is not None and self.n_questions >= most:
+            return None, "max_teacher_calls"
+        if self._lacks_calls(1):
+            return None, "max_calls"
+        self.n_questions += 1
+        return self._world.teach(question.text), ""
 
     def _scored(self, ask: Ask) -> tuple[Reply, str]:
         ids = self._world.rows[ask.split] if ask.row_ids is None else ask.row_ids
@@ -189,6 +198,8 @@ class _Drive:
         new = tuple(row for row in dict.fromkeys(ids) if (candidate, row) not in self._known)
         if self.n_rows + len(new) > self._limits.max_evaluations:
             return None, "max_evaluations"
+        if new and self._lacks_calls(self._world.calls_for(new)):
+            return None, "max_calls"
         if new:
             self._n_idle = 0
             part = Ask(ask.candidate, ask.split, new, ask.arm)
@@ -231,6 +242,10 @@ class _Drive:
         if limits.min_score is not None and mean is not None and mean >= limits.min_score:
             return "min_score"
         return "patience" if limits.patience and self._stale >= limits.patience else ""
+
+    def _lacks_calls(self, wanted: int) -> bool:
+        most = self._limits.max_calls
+        return most is not None and self._world.spent().n_calls + wanted > most
 
     def _overspent(self) -> str:
         """The limit on money, tokens or time that is used up, or ""."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,9 @@ class HoldoutVerdict:
         fixed: Rows that only the finalist passes, sorted.
         broken: Rows that only the incumbent passes, sorted.
         cohort_gains: Cohort → mean gain on its rows.
+        length_ratio: Length of the finalist's prompt over the incumbent's.
+        cost_ratio: What the finalist's answers cost over what the incumbent's do, or None.
+        cost_unit: "usd", "tokens" where no price is told, or "" where neither is.
     """
 
     is_accepted: bool
@@ -64,6 +68,9 @@ class HoldoutVerdict:
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
     cohort_gains: dict[str, float]
+    length_ratio: float = 1.0
+    cost_ratio: float | None = None
+    cost_unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,14 @@ class Acceptance:
         min_delta: Least gain in mean score.
         noise_floor: Smallest difference that means anything.
         max_length_ratio: Longest prompt, in lengths of the incumbent's.
+        max_cost_ratio: Dearest answers, in costs of the incumbent's.
     """
 
     alpha: float
     min_delta: float
     noise_floor: float
     max_length_ratio: float
+    max_cost_ratio: float = math.inf
 
 
 def judge_holdout(
@@ -113,8 +122,10 @@ def judge_holdout(
     broken = sorted(row_id for row_id, old, new in pairs if old == 1.0 and new < 1.0)
     cohorts = _cohort_gains(pairs, rows)
     discordance = planning_discordance(len(fixed) + len(broken), len(pairs))
+    cost_ratio, cost_unit = _cost_ratio(incumbent, found)
     reasons = [
-        *_objections(compared.effect, p_better, length_ratio, policy),
+        *_objections(compared.effect, p_better, policy),
+        *_bounds(length_ratio, cost_ratio, policy),
         *([f"{len(incumbent) - len(pairs)} rows got no score"] if len(pairs) < len(found) else []),
         *(
             f"cohort {cohort} loses {-gain:.3f}"
@@ -135,24 +146,47 @@ def judge_holdout(
         fixed=tuple(fixed),
         broken=tuple(broken),
         cohort_gains=cohorts,
+        length_ratio=round(length_ratio, 6),
+        cost_ratio=cost_ratio,
+        cost_unit=cost_unit,
     )
 
 
-def _objections(
-    gain: float | None, p: float | None, length_ratio: float, policy: Acceptance
-) -> list[str]:
+def _objections(gain: float | None, p: float | None, policy: Acceptance) -> list[str]:
     needed = max(policy.min_delta, policy.noise_floor)
     found = []
     if gain is None:
         return ["the holdout has no row with both scores"]
-    if gain < needed:
-        found.append(f"a gain of {gain:+.3f} on the holdout is below {needed:.3f}")
+    if gain <= needed:
+        found.append(f"a gain of {gain:+.3f} on the holdout does not exceed {needed:.3f}")
     if p is None or p >= policy.alpha:
         shown = "untestable" if p is None else f"p = {p:.3f}"
         found.append(f"the gain is not significant ({shown}, alpha = {policy.alpha})")
+    return found
+
+
+def _bounds(length_ratio: float, cost_ratio: float | None, policy: Acceptance) -> list[str]:
+    found = []
     if length_ratio > policy.max_length_ratio:
         found.append(f"the prompt is {length_ratio:.1f} times as long")
+    if cost_ratio is not None and cost_ratio > policy.max_cost_ratio:
+        found.append(f"its answers cost {cost_ratio:.1f} times as much")
     return found
+
+
+def _cost_ratio(
+    incumbent: Sequence[RowScore], found: Sequence[RowScore]
+) -> tuple[float | None, str]:
+    """What the answers cost, in dollars or else in tokens, on rows of which both sides tell it."""
+    pairs = list(zip(incumbent, found, strict=True))
+    dollars = [(old.cost_usd, new.cost_usd) for old, new in pairs]
+    tokens = [(old.tokens, new.tokens) for old, new in pairs]
+    for unit, told in (("usd", dollars), ("tokens", tokens)):
+        both = [(old, new) for old, new in told if old is not None and new is not None]
+        before, after = math.fsum(old for old, _ in both), math.fsum(new for _, new in both)
+        if before > 0:
+            return round(after / before, 6), unit
+    return None, ""
 
 
 def _cohort_gains(

@@ -9,7 +9,7 @@ from typing import Any
 from gitloop.core.optimize import History, Trial
 from gitloop.digests import canonical_json
 from gitloop.reports.proposal import as_markdown
-from gitloop.reports.proposal_plots import as_csv, as_svg, history, pareto
+from gitloop.reports.proposal_plots import as_csv, as_svg, history, pareto, pareto_svg
 from gitloop.steps.optimize.searched import FOLDER, Searched
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import write_json, write_text
@@ -37,7 +37,8 @@ def save(
         "schema": SCHEMA,
         **report,
         "golden": {
-            name: workspace.golden_in_use(name).version()
+            name: {"version": (golden := workspace.golden_in_use(name)).version()}
+            | {"sha256": golden.sha256()}
             for name in sorted(workspace.params.golden.sets)
         },
         "prompt": {"version": searched.prompt.version_id, "sha256": searched.prompt.sha256},
@@ -65,10 +66,21 @@ def _save_plots(
     write_text(folder / "history.csv", as_csv(points, columns))
     write_text(folder / "history.svg", as_svg(points))
     write_text(folder / "pareto.csv", as_csv(front, ("n_characters", "mean", "candidate")))
+    write_text(folder / "pareto.svg", pareto_svg(points, front, lengths))
 
 
 def _trial_line(trial: Trial) -> str:
-    rows = [{"row_id": row.row_id, "score": row.score, "status": row.status} for row in trial.rows]
+    rows = [
+        {
+            "row_id": row.row_id,
+            "score": row.score,
+            "status": row.status,
+            "reason": row.reason,
+            "tokens": row.tokens,
+            "cost_usd": row.cost_usd,
+        }
+        for row in trial.rows
+    ]
     return canonical_json({**_summary(trial), "rows": rows}) + "\n"
 
 
@@ -79,6 +91,7 @@ def _summary(trial: Trial) -> dict[str, Any]:
         "candidate": candidate.id,
         "instructions": list(candidate.instructions),
         "values": dict(candidate.values),
+        "parameters": dict(candidate.parameters),
         "body": candidate.body,
         "note": candidate.note,
         "arm": trial.arm,

@@ -11,7 +11,7 @@ from typing import Any
 
 from gitloop.core.optimize import prompt_file
 from gitloop.errors import DataError, StaleError, WorkspaceError
-from gitloop.params import parse_prompt
+from gitloop.params import Prompt, parse_prompt
 from gitloop.reports.proposal import as_pull_request
 from gitloop.steps.optimize.artefacts import SCHEMA
 from gitloop.steps.optimize.searched import FOLDER
@@ -60,12 +60,7 @@ def propose(directory: Path) -> Proposal:
         raise StaleError(
             "the prompt has changed since the search", hint="run: dvc repro optimize, then this"
         )
-    path = f"{FOLDER}/candidates/{document['finalist']}.md"
-    found = parse_prompt(read_text(workspace.root / path), source=path)
-    version = next_version(prompt.head.version)
-    head = found.head.model_copy(update={"version": version})
-    now = read_text(workspace.root / source)
-    text = prompt_file(now, found.model_copy(update={"head": head}))
+    now, text, version = _proposed_file(workspace, prompt, source, document["finalist"])
     diff = "".join(
         unified_diff(
             now.splitlines(keepends=True),
@@ -96,6 +91,20 @@ def propose(directory: Path) -> Proposal:
     )
     name = f"{prompt.head.name}@{version}"
     return Proposal(branch, commit, source, name, title, body, diff)
+
+
+def _proposed_file(
+    workspace: Workspace, prompt: Prompt, source: str, finalist: str
+) -> tuple[str, str, str]:
+    """The prompt file as it is, as it is proposed, and the version that it then has."""
+    path = f"{FOLDER}/candidates/{finalist}.md"
+    found = parse_prompt(read_text(workspace.root / path), source=path)
+    version = next_version(prompt.head.version)
+    now = read_text(workspace.root / source)
+    own = parse_prompt(now, source=source)  # without what optimize.yaml opens: that stays there
+    changed = {name: getattr(found.head, name) for name in ("parameters", "instructions", "values")}
+    head = own.head.model_copy(update={"version": version, **changed})
+    return now, prompt_file(now, found.model_copy(update={"head": head})), version
 
 
 def next_version(version: str) -> str:

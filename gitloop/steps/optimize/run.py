@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitloop.core.optimize import (
@@ -25,7 +25,7 @@ from gitloop.steps.optimize.artefacts import save
 from gitloop.steps.optimize.ledger import Look, look_at
 from gitloop.steps.optimize.searched import FOLDER, Searched, obstacle, open_search
 from gitloop.steps.optimize.world import Evaluator
-from gitloop.storage.calls import CallStore
+from gitloop.storage.calls import CallStore, Tally
 from gitloop.workspace import Workspace
 
 
@@ -42,7 +42,11 @@ class OptimizeReport:
         n_failed: Attempts that came to no candidate, or to one that must not be tried.
         n_evaluations: Rows scored, the look at the holdout included.
         n_teacher_calls: Questions to the teacher.
-        finish_reason: Why the search ended, or "" where it never began.
+        n_calls: Calls of target, judges and teacher; what the call store answered counts.
+        tokens: What they took, as far as they told.
+        cost_usd: What they cost, as far as they told, whenever it was paid.
+        finish_reason: Why the search ended: a limit, "exhausted", "stalled", or the outcome where
+            it never began.
         incumbent_mean: Validation score of the prompt as it is, or None.
         best_mean: Best validation score, or None.
         control_mean: Best validation score of the random control, or None where there was none.
@@ -61,6 +65,9 @@ class OptimizeReport:
     n_failed: int
     n_evaluations: int
     n_teacher_calls: int
+    n_calls: int
+    tokens: int
+    cost_usd: float
     finish_reason: str
     incumbent_mean: float | None
     best_mean: float | None
@@ -102,50 +109,86 @@ def _searched(
             hint="edit params.yaml: optimize.max_evaluations",
         )
     evaluator = Evaluator(searched, store, progress)
-    params = searched.workspace.params
-    optimizer = searched.plugin(params.optimize.parameters)
-    history = run_search(
-        optimizer.search(searched.task()), searched.incumbent, evaluator.world(), _limits(searched)
-    )
-    headroom = headroom_of(history.trials[0], searched.n_rows["holdout"], _least_gain(searched))
+    optimizer = searched.plugin(searched.workspace.params.optimize.parameters)
+    search = optimizer.search(searched.task())
+    checked = _checked(searched, evaluator)
+    history = run_search(search, searched.incumbent, evaluator.world(), _limits(searched, checked))
     best = finalist(history)
-    looked = _look(searched, evaluator, best) if best.number else None
-    return _report(searched, history, best, headroom, looked), history
+    looked = _look(searched, evaluator, best, checked.headroom) if best.number else None
+    report = _report(searched, history, best, checked)
+    return _priced(_judged(report, best, looked), store.tally), history
 
 
-def _limits(searched: Searched) -> Limits:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What was looked at before the search.
+
+    Attributes:
+        headroom: What there is to gain.
+        n_extra: Rows that were scored for it beyond the incumbent's trial.
+        n_calls: Calls that the look at the holdout needs.
+    """
+
+    headroom: Headroom
+    n_extra: int
+    n_calls: int
+
+
+def _checked(searched: Searched, evaluator: Evaluator) -> _Checked:
+    """The headroom check: more than one answer per row where they can differ and are affordable."""
+    params, n_val = searched.workspace.params, searched.n_rows["val"]
+    n_calls = 2 * evaluator.calls_for(searched.rows["holdout"])
+    k = 1 if params.target.deterministic else params.optimize.best_of
+    most = params.optimize.max_calls
+    n_once = evaluator.calls_for(searched.rows["val"]) * (k + 1)
+    if searched.budget < (k + 1) * n_val or (most is not None and most < n_calls + n_once):
+        k = 1
+    samples = evaluator.sample(k)
+    mean = evaluator.mean_of_sampled()
+    least = max(params.optimize.min_delta, _noise(searched))
+    found = headroom_of(mean, searched.n_rows["holdout"], least, samples)
+    return _Checked(found, (k - 1) * n_val, n_calls)
+
+
+def _limits(searched: Searched, checked: _Checked) -> Limits:
+    """When the search ends; what the look at the holdout needs is set aside."""
     own = searched.workspace.params.optimize
     return Limits(
-        max_evaluations=searched.budget,
+        max_evaluations=searched.budget - checked.n_extra,
         patience=own.patience,
         min_delta=own.min_delta,
         min_score=own.min_score,
+        max_calls=None if own.max_calls is None else own.max_calls - checked.n_calls,
         max_teacher_calls=own.max_teacher_calls,
         max_cost_usd=own.max_cost_usd,
         max_tokens=own.max_tokens,
         max_seconds=own.max_seconds,
-        min_headroom=_least_gain(searched),
+        min_headroom=checked.headroom.least,
     )
 
 
-def _least_gain(searched: Searched) -> float:
-    """The least gain that would be proposed: min_delta, or the judges' noise where it is larger."""
-    return max(searched.workspace.params.optimize.min_delta, _noise(searched))
-
-
 def _noise(searched: Searched) -> float:
+    """The largest noise floor of the rubrics that count."""
     labels = searched.golden["labels"].to_list()
     rubrics = {label["rubric"] for row in labels for label in row}
     return max(searched.workspace.rubric(name).noise_floor for name in rubrics)
 
 
-def _look(searched: Searched, evaluator: Evaluator, best: Trial) -> tuple[HoldoutVerdict, Look]:
+def _look(
+    searched: Searched, evaluator: Evaluator, best: Trial, headroom: Headroom
+) -> tuple[HoldoutVerdict, Look]:
     """The one look: it stands in the ledger before it is taken."""
     own = searched.workspace.params.optimize
     proposed = evaluator.prompt_of(best.candidate)
     pair = f"{searched.prompt.sha256[:16]}-{proposed.sha256[:16]}"
     look = look_at(searched.workspace.root, searched.holdout_sha256(), pair, own.alpha)
-    policy = Acceptance(look.alpha, own.min_delta, _noise(searched), own.max_length_ratio)
+    policy = Acceptance(
+        alpha=look.alpha,
+        min_delta=own.min_delta,
+        noise_floor=max(_noise(searched), headroom.judge_noise),
+        max_length_ratio=own.max_length_ratio,
+        max_cost_ratio=own.max_cost_ratio,
+    )
     before = evaluator.evaluate(Ask(searched.incumbent, "holdout"))
     after = evaluator.evaluate(Ask(best.candidate, "holdout"))
     places = searched.golden.select("row_id", "group_id", "user_cohort").iter_rows()
@@ -154,34 +197,21 @@ def _look(searched: Searched, evaluator: Evaluator, best: Trial) -> tuple[Holdou
     return judge_holdout(before, after, rows, ratio, policy), look
 
 
-def _report(
-    searched: Searched,
-    history: History,
-    best: Trial,
-    headroom: Headroom,
-    looked: tuple[HoldoutVerdict, Look] | None,
-) -> OptimizeReport:
-    verdict, look = looked or (None, None)
+def _report(searched: Searched, history: History, best: Trial, checked: _Checked) -> OptimizeReport:
+    """What the search came to, before any look at the holdout."""
+    headroom = checked.headroom
+    outcome, message = "no improvement", "no candidate beats the prompt as it is on validation"
     if history.finish_reason == "no headroom":
         outcome = "no headroom"
         message = (
             f"the prompt falls short by {headroom.room:.3f}; {headroom.least:.3f} is the least"
         )
-    elif verdict is None:
-        outcome, message = "no improvement", "no candidate beats the prompt as it is on validation"
-    elif verdict.is_accepted:
-        outcome, message = "proposed", f"candidate {best.candidate.id} gains {verdict.gain:+.3f}"
-    else:
-        outcome, message = "no improvement", verdict.reasons[0]
     control = [trial.mean for trial in history.trials if trial.arm == "random" and trial.mean]
-    return OptimizeReport(
-        outcome=outcome,
-        message=message,
-        optimizer=f"{searched.plugin.id}/{searched.plugin.version}",
-        space_size=searched.space.size,
+    return replace(
+        _unsearched(searched, outcome, message),
         n_trials=sum(not trial.fault for trial in history.trials),
         n_failed=sum(bool(trial.fault) for trial in history.trials),
-        n_evaluations=history.n_evaluations + (2 * searched.n_rows["holdout"] if looked else 0),
+        n_evaluations=history.n_evaluations + checked.n_extra,
         n_teacher_calls=history.n_teacher_calls,
         finish_reason=history.finish_reason,
         incumbent_mean=history.trials[0].mean,
@@ -189,10 +219,28 @@ def _report(
         control_mean=max(control, default=None),
         headroom=headroom,
         finalist=best.candidate.id if best.number else None,
-        holdout=verdict,
-        look=look,
-        n_rows=searched.n_rows,
     )
+
+
+def _judged(
+    report: OptimizeReport, best: Trial, looked: tuple[HoldoutVerdict, Look] | None
+) -> OptimizeReport:
+    """The report with what the one look at the holdout came to."""
+    if looked is None:
+        return report
+    verdict, look = looked
+    outcome, message = "no improvement", "; ".join(verdict.reasons[:1])
+    if verdict.is_accepted:
+        outcome, message = "proposed", f"candidate {best.candidate.id} gains {verdict.gain:+.3f}"
+    n_rows = report.n_evaluations + 2 * report.n_rows["holdout"]
+    return replace(
+        report, outcome=outcome, message=message, holdout=verdict, look=look, n_evaluations=n_rows
+    )
+
+
+def _priced(report: OptimizeReport, tally: Tally) -> OptimizeReport:
+    cost = round(tally.cost_usd, 6)
+    return replace(report, n_calls=tally.n_calls, tokens=tally.tokens, cost_usd=cost)
 
 
 def _unsearched(searched: Searched, outcome: str, message: str) -> OptimizeReport:
@@ -205,7 +253,10 @@ def _unsearched(searched: Searched, outcome: str, message: str) -> OptimizeRepor
         n_failed=0,
         n_evaluations=0,
         n_teacher_calls=0,
-        finish_reason="",
+        n_calls=0,
+        tokens=0,
+        cost_usd=0.0,
+        finish_reason=outcome,
         incumbent_mean=None,
         best_mean=None,
         control_mean=None,

@@ -108,8 +108,14 @@ def open_search(workspace: Workspace) -> Searched:
             hint="set optimize.teacher in params.yaml, e.g. {use: python, callable: app:teach}",
         )
     plugin(workspace.params.optimize.parameters)
-    space = Space(prompt.head.space, _open_lines(prompt), prompt.head.demos)
-    incumbent = Candidate(prompt.head.instructions, tuple(sorted(prompt.head.values.items())))
+    head = prompt.head
+    space = Space(head.space, _open_lines(prompt), head.demos, head.parameter_values)
+    own = {name: head.parameters[name] for name in space.parameters if name in head.parameters}
+    incumbent = Candidate(
+        head.instructions,
+        tuple(sorted(head.values.items())),
+        parameters=tuple(sorted(own.items())),
+    )
     return Searched(workspace, prompt, _golden(workspace), space, incumbent, plugin, teacher)
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from gitloop.core.optimize import Spent, World
+from gitloop.core.optimize import Samples, Spent, World
 from gitloop.errors import DataError
-from gitloop.evaluation import judge_selected, run_target, with_outputs
+from gitloop.evaluation import (
+    judge_selected,
+    open_judge,
+    open_target,
+    run_target,
+    with_outputs,
+)
 from gitloop.params import Prompt
 from gitloop.protocols import Progress
-from gitloop.records import Answer, Ask, Candidate, Case, RowScore, Threshold, parse_thresholds
+from gitloop.records import Ask, Candidate, Case, RowScore, Threshold, parse_thresholds
 from gitloop.steps.optimize.searched import Searched, case_of
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import read_json
@@ -37,41 +45,96 @@ class Evaluator:
         rows = self._rows.values()
         self.rubrics = sorted({label["rubric"] for row in rows for label in row["labels"]})
         self.thresholds = _thresholds(searched.workspace, self.rubrics)
-        self._n_rows, self._cost_usd, self._tokens = 0, 0.0, 0
+        self._is_pure = {
+            name: open_judge(searched.workspace, name).judge.is_pure for name in self.rubrics
+        }
+        self._is_target_pure = open_target(searched.workspace, searched.prompt).is_pure
+        self._sampled: list[RowScore] = []
+        self._n_rows = 0
         self._began = time.monotonic()
 
     def world(self) -> World:
         """What the search may touch: never the holdout."""
         rows = {split: ids for split, ids in self._searched.rows.items() if split != "holdout"}
-        return World(self.evaluate, rows, self.teach, self._searched.check().fault, self.spent)
+        fault = self._searched.check().fault
+        return World(self.evaluate, rows, self.teach, fault, self.spent, self.calls_for)
+
+    @property
+    def repeats_judges(self) -> bool:
+        """Whether any judge might say something else of the same answer."""
+        return not all(self._is_pure.values())
 
     def prompt_of(self, candidate: Candidate) -> Prompt:
         """The prompt file that the candidate would be."""
         return self._searched.prompt.changed(candidate)
 
+    def sample(self, k: int) -> Samples:
+        """What the prompt as it is does on validation rows: k answers each, the first judged twice.
+
+        Its first answers are the incumbent's trial, which is not run again. What cannot differ is
+        not repeated: the answers of a deterministic target, the judgements of a pure judge.
+        """
+        ask = Ask(self._searched.incumbent)
+        answered, scores = self._run(ask, k)
+        pairs = zip(scores, answered, strict=True)
+        self._sampled = [row for row, case in pairs if not case.replicate]
+        passed = Counter(row.row_id for row in scores if row.score == 1.0)
+        ids = [row.row_id for row in self._sampled if row.score is not None]
+        again: list[int] = []
+        if self.repeats_judges:
+            firsts = [case for case in answered if not case.replicate and case.item_id in ids]
+            judged = self._judged(firsts, ask)
+            once = [row for row in self._sampled if row.row_id in ids]
+            twice = zip(once, judged, strict=True)
+            again = [(a.score == 1.0) + (b.score == 1.0) for a, b in twice if b.score is not None]
+        return Samples(k, [passed[row_id] for row_id in ids], again)
+
+    def mean_of_sampled(self) -> float | None:
+        """The incumbent's mean score on the validation split, rows without a score as failures."""
+        scores = [row.score for row in self._sampled if row.score is not None]
+        return round(sum(scores) / len(self._sampled), 6) if scores else None
+
     def evaluate(self, ask: Ask) -> list[RowScore]:
         """One score per row of the ask, in the order of its ids."""
         ids = self._searched.rows[ask.split] if ask.row_ids is None else ask.row_ids
-        rows = [self._rows[row_id] for row_id in ids]
-        cases = [case_of(row) for row in rows]
+        is_known = ask.candidate.id == self._searched.incumbent.id
+        if is_known and ids == tuple(row.row_id for row in self._sampled):
+            return self._sampled
+        return self._run(ask)[1]
+
+    def _run(self, ask: Ask, k: int = 1) -> tuple[list[Case], list[RowScore]]:
+        """The answers to the rows of the ask, k each, and their scores, one by one."""
+        ids = self._searched.rows[ask.split] if ask.row_ids is None else ask.row_ids
+        cases = [case_of(self._rows[row_id]) for row_id in ids]
         workspace = self._searched.workspace
         prompt = self.prompt_of(ask.candidate)
-        answers = run_target(workspace, cases, self._store, prompt=prompt)
-        self._pay(answers)
-        answered = {case.item_id: case for case in with_outputs(cases, answers)}
-        selected: dict[str, list[Case]] = {}
-        for row in rows:
-            for label in row["labels"]:
-                selected.setdefault(label["rubric"], []).append(answered[row["row_id"]])
-        scores = judge_selected(workspace, selected, self._store).to_dicts()
-        self._cost_usd += sum(score["cost_usd"] or 0.0 for score in scores)
-        by_row: dict[str, list[dict[str, Any]]] = {}
-        for score in scores:
-            by_row.setdefault(score["item_id"], []).append(score)
-        self._n_rows += len(rows)
+        answers = run_target(workspace, cases, self._store, k, prompt=prompt)
+        answered = with_outputs(cases, answers)
+        scores = self._judged(answered, ask)
+        self._n_rows += len(answered)
         most = workspace.params.optimize.max_evaluations
         self._progress("optimizing", min(self._n_rows, most), most)
-        return [self._scored(answered[row_id], by_row[row_id], ask) for row_id in ids]
+        return answered, [
+            replace(row, tokens=answer.tokens, cost_usd=answer.cost_usd)
+            for row, answer in zip(scores, answers, strict=True)
+        ]
+
+    def _judged(self, answered: Sequence[Case], ask: Ask) -> list[RowScore]:
+        """One score per answer, in order."""
+        selected: dict[str, list[Case]] = {}
+        for case in answered:
+            for label in self._rows[case.item_id]["labels"]:
+                selected.setdefault(label["rubric"], []).append(case)
+        found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+        for score in judge_selected(self._searched.workspace, selected, self._store).to_dicts():
+            found.setdefault((score["item_id"], score["replicate"]), []).append(score)
+        return [self._scored(case, found[case.item_id, case.replicate], ask) for case in answered]
+
+    def calls_for(self, row_ids: Sequence[str]) -> int:
+        """Calls that scoring these rows takes, those that the store answers included."""
+        labels = [label["rubric"] for row_id in row_ids for label in self._rows[row_id]["labels"]]
+        judged = sum(not self._is_pure[rubric] for rubric in labels)
+        return judged + (0 if self._is_target_pure else len(row_ids))
 
     def teach(self, text: str) -> str | None:
         """What the teacher says; None where it failed, which is a failed candidate and no score."""
@@ -80,20 +143,14 @@ class Evaluator:
             return None
         request = teacher.request(Case(item_id="question", input=text))
         (answer,) = self._store.ask("teacher", [request], teacher.call)
-        self._pay([answer])
         output = answer.value.get("output") if answer.status == "ok" else None
         return output if isinstance(output, str) else None
 
     def spent(self) -> Spent:
         """What the calls have cost so far; an answer from the store counts at its price."""
-        return Spent(self._cost_usd, self._tokens, time.monotonic() - self._began)
-
-    def _pay(self, answers: Sequence[Answer]) -> None:
-        for answer in answers:
-            self._cost_usd += answer.cost_usd or 0.0
-            usage = answer.value.get("usage")
-            tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else None
-            self._tokens += tokens if isinstance(tokens, int) else 0
+        tally = self._store.tally
+        seconds = time.monotonic() - self._began
+        return Spent(tally.cost_usd, tally.tokens, seconds, tally.n_calls)
 
     def _scored(self, case: Case, scores: list[dict[str, Any]], ask: Ask) -> RowScore:
         bad = next((score for score in scores if score["status"] != "ok"), None)
