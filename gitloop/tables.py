@@ -162,14 +162,19 @@ MEMBERS = Table(
     ),
 )
 
+ITEM_KINDS = ("trace", "span", "session", "tool_call", "prototype_run", "golden_row", "pair")
+
 LABELS = Table(
     "labels",
     1,
     ("label_id",),
     (
         Column("label_id", pl.String, "identifies the label"),
-        Column("trace_id", pl.String, "the trace that was labelled"),
-        Column("item_kind", pl.String, "what was looked at"),
+        Column("trace_id", pl.String, "the trace that was labelled, or that the item is part of"),
+        Column("item_kind", pl.String, "what was looked at", values=ITEM_KINDS),
+        Column(
+            "item_id", pl.String, "which one; null for a trace, whose id says it", nullable=True
+        ),
         Column("rubric", pl.String, "the rubric that was applied"),
         Column("label", pl.String, "the verdict as given, e.g. pass, fail, 4"),
         Column("score", pl.Float64, "the verdict in [0, 1], higher is better", nullable=True),
@@ -178,6 +183,7 @@ LABELS = Table(
         Column("annotator", pl.String, "who, as in the file's name"),
         Column("role", pl.String, "what their word weighs", values=("annotator", "senior")),
         Column("guidance_version", pl.String, "the guidance they followed"),
+        Column("sections", TEXTS, "sections of the guidance that decided it", nullable=True),
         Column("cluster_id", pl.String, "the cluster it was shown for", nullable=True),
         Column("rubric_version", pl.String, "the rubric's version then", nullable=True),
         Column("created_at", TIME, "when, UTC"),

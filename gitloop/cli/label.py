@@ -1,36 +1,53 @@
-"""`gitloop label`: cases in the terminal, one key per verdict."""
+"""`gitloop label`: cases on a local page, or in the terminal one key at a time."""
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gitloop.core.label import Given, Item
+    from gitloop.core.label import Given, Item, Session
+    from gitloop.params import LabelForm
     from gitloop.steps.label import LabelReport, Question
 
 WIDTH = 80
 LONGEST_FIELD = 4000
-KEYS = {"p": "pass", "f": "fail", "s": "skip", "q": "quit"}
+KEYS = {"p": "pass", "f": "fail"}
+MOVES = {"s": "skip", "q": "quit"}
 INTERRUPT = {"\x03", "\x04", ""}
 """Ctrl-C, Ctrl-D, and the end of a piped input."""
 
 
 @click.command(cls=Verb)
-@click.option("--as", "annotator", metavar="NAME", help="Who you are; default: the Git user.")
+@click.option(
+    "--as",
+    "annotator",
+    metavar="NAME",
+    help='Who you are, or "Name <address>"; default: the Git user.',
+)
 @click.option("--senior", is_flag=True, help="Settle what annotators disagree on; shows both.")
 @click.option("--rubric", "rubrics", multiple=True, metavar="NAME", help="Only this rubric.")
+@click.option(
+    "--kind",
+    type=click.Choice(["trace", "span", "session", "tool_call", "prototype_run", "golden_row"]),
+    default="trace",
+    show_default=True,
+    help="What to look at.",
+)
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
     metavar="N",
-    help="A random sample of N traces, in place of clusters' representatives.",
+    help="A random sample of N, in place of clusters' representatives.",
 )
 @click.option(
     "--abstained",
@@ -38,7 +55,10 @@ INTERRUPT = {"\x03", "\x04", ""}
     metavar="N",
     help="Judge N random traces; label those on which a judge abstains.",
 )
-@click.option("--terminal", is_flag=True, help="Ask here in the terminal (the default).")
+@click.option("--terminal", is_flag=True, help="Ask here in the terminal: over SSH, for instance.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Serve the page on this port.")
+@click.option("--no-browser", is_flag=True, help="Print the link; open no browser.")
+@click.option("--no-commit", is_flag=True, help="Leave the labels uncommitted.")
 @pass_console
 def label(
     console: Console,
@@ -46,54 +66,164 @@ def label(
     annotator: str | None,
     senior: bool,
     rubrics: tuple[str, ...],
+    kind: str,
     sample: int | None,
     abstained: int | None,
     terminal: bool,
+    port: int | None,
+    no_browser: bool,
+    no_commit: bool,
 ) -> None:
     """Say pass or fail on cases; every answer is saved at once in labels/.
 
     \b
-    gitloop label                 representatives of the open clusters
-    gitloop label --sample 50     a random sample, to calibrate judges on
-    gitloop label --abstained 200 what the judges leave to people, of 200 traces
-    gitloop label --senior        what annotators disagree on
+    gitloop label                    representatives of the open clusters, on a page
+    gitloop label --sample 50        a random sample, to calibrate judges on
+    gitloop label --abstained 200    what the judges leave to people, of 200 traces
+    gitloop label --senior           what annotators disagree on
+    gitloop label --kind tool_call   the tool calls of those traces
+    gitloop label --terminal         here, one key per verdict
     """  # noqa: D301 -- \b is click's mark for a verbatim block
     from gitloop.steps.label import LabelPlan
     from gitloop.steps.label import label as step
 
-    del terminal
     if sum((senior, sample is not None, abstained is not None)) > 1:
         raise click.UsageError("--senior, --sample and --abstained exclude each other")
-    plan = LabelPlan(annotator, senior, rubrics, sample, abstained)
-    report = step(console.directory, lambda question: _ask(console, question), plan)
+    plan = LabelPlan(annotator, senior, rubrics, sample, abstained, kind, not no_commit)
+    if terminal:
+        report = step(console.directory, lambda question: _ask(console, question), plan)
+    else:
+        serve = page_step()
+        announce = Announcer(console, opens=not no_browser)
+        report = serve(console.directory, plan, announce, port=port or 0)
     console.show(asdict(report), lambda: _lines(report))
 
 
+def page_step() -> Callable[..., LabelReport]:
+    """The step that serves the page.
+
+    Raises:
+        ConfigError: The extra that it needs is not installed.
+    """
+    try:
+        from gitloop.steps.label.page import label_page
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the page needs the extra [label]: {error.name} is not installed",
+            hint="run: pip install 'gitloop[label]', or: gitloop label --terminal",
+        ) from error
+    return label_page
+
+
+class Announcer:
+    """Tells links, the first one to the browser as well.
+
+    Args:
+        console: Where to tell them.
+        opens: Whether a browser is opened.
+    """
+
+    def __init__(self, console: Console, *, opens: bool) -> None:
+        self._console = console
+        self._opens = opens and _has_screen()
+        self._told = 0
+
+    def __call__(self, link: str, session: Session, n_open: int) -> None:
+        """Tell the link."""
+        self._told += 1
+        if self._told > 1:
+            _tell(self._console, style(f"  for another browser: {link}", dim=True))
+            return
+        role = ", senior" if session.role == "senior" else ""
+        _tell(
+            self._console, style(f"{session.annotator}{role}: {n_open} questions open", bold=True)
+        )
+        _tell(self._console, f"  {link}")
+        _tell(self._console, "  The link works once. Finish on the page, or press Ctrl-C here.")
+        if self._opens:
+            click.launch(link)
+
+
+def _has_screen() -> bool:
+    """Whether a browser that is opened here would be seen, and would not take over a terminal."""
+    if sys.platform.startswith(("win", "darwin")):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def _ask(console: Console, question: Question) -> Given | str:
-    """Show the case, take a key, and for a verdict the words that go with it."""
+    """Show the case, take an answer, and the words that go with it."""
     from gitloop.core.label import Given
 
     for line in _case(question):
         _tell(console, line)
-    while True:
-        _tell(console, style("[p]ass  [f]ail  [s]kip  [q]uit ", bold=True), is_line=False)
-        key = _key()
-        if key in INTERRUPT:
-            _tell(console)
-            return "quit"
-        verdict = KEYS.get(key.lower(), "")
-        _tell(console, verdict or f"{key!r} is none of p, f, s, q")
-        if verdict in {"skip", "quit"}:
-            return verdict
-        if verdict:
-            break
+    answer = _answer(console, question.form)
+    if answer in MOVES.values():
+        return answer
     comment = _words(console, "why? (enter: say nothing) ")
-    reference = (
-        _words(console, "what should it have said? (enter: nothing) ")
-        if (verdict == "fail")
-        else None
-    )
-    return Given(verdict, comment, reference)
+    reference = None
+    if question.form.type != "thumbs" or answer == "fail":
+        reference = _words(console, "what should it have said? (enter: nothing) ")
+    return Given(answer, comment, reference)
+
+
+def _answer(console: Console, form: LabelForm) -> str:
+    """An answer that the form takes, "skip" or "quit"."""
+    from gitloop.core.label import graded
+
+    keys = _keys(form)
+    while True:
+        _tell(console, style(_prompt(form, keys), bold=True), is_line=False)
+        word, refused = _pressed(console, keys) if keys else _written()
+        if word in MOVES.values():
+            return word
+        try:
+            if word:
+                return graded(form, word)[0]
+        except ValueError as error:
+            refused = str(error)
+        _tell(console, refused)
+
+
+def _pressed(console: Console, keys: dict[str, str]) -> tuple[str, str]:
+    """What the next key means, or "" and why it means nothing."""
+    key = _key()
+    if key in INTERRUPT:
+        _tell(console)
+        return "quit", ""
+    word = (keys | MOVES).get(key.lower(), "")
+    if word:
+        _tell(console, word)
+    return word, f"{key!r} is none of {', '.join(keys | MOVES)}"
+
+
+def _written() -> tuple[str, str]:
+    """What the next line says, or "" where it is empty."""
+    line = sys.stdin.readline()
+    word = line.strip() if line else "q"
+    return MOVES.get(word, word), ""
+
+
+def _keys(form: LabelForm) -> dict[str, str]:
+    """Key → answer, where one key is enough."""
+    if form.type == "thumbs":
+        return KEYS
+    if form.type == "star" and form.stars <= 9:
+        return {str(number): str(number) for number in range(1, form.stars + 1)}
+    if form.type == "categorical" and len(form.choices) <= 9:
+        return {str(number): choice for number, choice in enumerate(form.choices, start=1)}
+    return {}
+
+
+def _prompt(form: LabelForm, keys: dict[str, str]) -> str:
+    if form.type == "thumbs":
+        return "[p]ass  [f]ail  [s]kip  [q]uit "
+    told = "  ".join(f"[{key}] {word}" if key != word else f"[{key}]" for key, word in keys.items())
+    if form.type == "numeric":
+        told = f"a number from {min(form.worst, form.best):g} to {max(form.worst, form.best):g}"
+    if form.type == "text":
+        told = "your answer"
+    return f"{told or ' | '.join(form.choices)}  [s]kip  [q]uit "
 
 
 def _tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
@@ -116,17 +246,19 @@ def _words(console: Console, prompt: str) -> str | None:
 
 
 def _case(question: Question) -> list[str]:
-    item = question.item
-    place = " · ".join(part for part in (item.route, item.user_cohort, item.cluster_name) if part)
+    item, case = question.item, question.item.case
+    parts = (case.title, case.route, case.user_cohort, case.cluster_name)
+    place = _printable(" · ".join(part for part in parts if part))
     lines = [
         "",
         style(f"{question.number}/{question.n_questions}  {item.rubric}", bold=True)
         + (f"  {place}" if place else ""),
         style("─" * WIDTH, dim=True),
     ]
-    lines += _field("guidance", question.guidance) + _field("context", item.context)
-    lines += _field("user", item.input) + _field("answer", item.output or "(no answer)")
-    return lines + _opinions(item)
+    lines += _field("guidance", question.guidance)
+    for passage in case.passages:
+        lines += _field("assistant" if passage.name == "it" else passage.name, passage.text)
+    return lines + _field("answer", case.output or "(no answer)") + _opinions(item)
 
 
 def _opinions(item: Item) -> list[str]:
@@ -168,9 +300,12 @@ def _lines(report: LabelReport) -> list[str]:
     )
     lines = [f"{report.annotator}: {counts}"]
     if report.gone:
-        lines.append(f"{len(report.gone)} traces are gone, first {report.gone[0]}")
-    if report.n_labelled:
-        lines.append(f"saved in {report.path}; next: git add {report.path}")
-    elif not report.n_left:
+        lines.append(f"{len(report.gone)} cases are gone, first {report.gone[0]}")
+    committed = report.committed
+    if committed.commit:
+        lines.append(f"{report.path} committed as {committed.commit[:10]}, by {committed.author}")
+    elif report.n_labelled:
+        lines.append(f"saved in {report.path}, not committed: {committed.reason or '--no-commit'}")
+    if not report.n_left:
         lines.append("nothing is left to label; next: gitloop agree")
     return lines

@@ -1,6 +1,7 @@
 """What a person may write down: params.yaml, rubrics, prompts and golden sets, checked strictly."""
 
 from gitloop.params.datasets import DatasetSpec, parse_dataset
+from gitloop.params.forms import LabelForm
 from gitloop.params.openings import OPTIMIZE_FILE, are_numbers
 from gitloop.params.pins import JudgePin, RubricPin, Target
 from gitloop.params.pipeline import (
@@ -34,6 +35,7 @@ __all__ = [
     "Gate",
     "Golden",
     "JudgePin",
+    "LabelForm",
     "Labels",
     "Optimize",
     "Pairs",

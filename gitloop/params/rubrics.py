@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gitloop.documents import parse
+from gitloop.params.forms import LabelForm
 from gitloop.params.strict import Strict, validate
 
 INPUTS = ("input", "context", "output", "reference")
@@ -28,7 +29,8 @@ class Rubric(Strict):
         threshold: Score at which an output passes, until `calibrate` finds a better one.
         pass_from: Least score that counts as a pass where people give ratings instead of verdicts:
             of ratings 1 to 4, normalised to [0, 1], 0.8 lets 4 pass and 3 fail.
-        guidance: What annotators are told.
+        guidance: What annotators are told; its headings, or its paragraphs, are its sections.
+        label: How annotators answer.
         scorer: Judge kind → how that kind of judge scores it.
     """
 
@@ -42,12 +44,13 @@ class Rubric(Strict):
     threshold: float = Field(default=0.5, ge=0, le=1)
     pass_from: float = Field(default=0.5, gt=0, le=1)
     guidance: str = ""
+    label: LabelForm = LabelForm()
     scorer: dict[str, dict[str, Any]] = Field(min_length=1)
 
     @property
     def sha256(self) -> str:
-        """Digest of what can change a score: all but the description and where lines are drawn."""
-        lines = {"floor", "noise_floor", "threshold", "pass_from"}
+        """Digest of what can change a score: not the description, nor what people do with it."""
+        lines = {"floor", "noise_floor", "threshold", "pass_from", "label"}
         content = self.model_dump(exclude={"description", *lines})
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

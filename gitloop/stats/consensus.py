@@ -84,7 +84,7 @@ def _voices(rows: Iterable[dict[str, Any]], pass_from: float) -> list[_Voice]:
     newest = {row["annotator"]: row for row in rows}
     voices = []
     for annotator, row in sorted(newest.items()):
-        verdict = _verdict(row["label"], row["score"], pass_from)
+        verdict = verdict_of(row["label"], row["score"], pass_from)
         if verdict is not None:
             voices.append(
                 _Voice(
@@ -99,7 +99,14 @@ def _voices(rows: Iterable[dict[str, Any]], pass_from: float) -> list[_Voice]:
     return voices
 
 
-def _verdict(label: str, score: float | None, pass_from: float) -> str | None:
+def verdict_of(label: str, score: float | None, pass_from: float = PASS_FROM) -> str | None:
+    """The verdict that a label means, "pass" or "fail", or None for an abstention.
+
+    Args:
+        label: As given.
+        score: What it is worth, [0, 1], or None.
+        pass_from: Least score that passes.
+    """
     if label in ("pass", "fail"):
         return label
     if score is None:

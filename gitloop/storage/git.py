@@ -246,6 +246,41 @@ class GitRepository:
             found.setdefault(os.fsdecode(path), {})[int(stage)] = blob
         return found
 
+    def identity(self) -> tuple[str, str] | None:
+        """Name and address under which Git would commit now, or None where it does not know."""
+        try:
+            ident = self.text("var", "GIT_AUTHOR_IDENT")
+        except ToolError:
+            return None
+        name, _, rest = ident.partition(" <")
+        return name, rest.partition("> ")[0]
+
+    def authors(self) -> list[tuple[str, str]]:
+        """Name and address of everybody who committed here, the newest commit's author first."""
+        if self.head() is None:
+            return []
+        lines = self.text("log", "--format=%aN%x00%aE", "HEAD").splitlines()
+        found = (line.split("\0") for line in dict.fromkeys(lines))
+        return [(name, address) for name, address in found]
+
+    def commit_file(self, path: str, message: str, *, author: tuple[str, str], at: datetime) -> str:
+        """Commit one file of the work tree and nothing else; returns the commit's id.
+
+        What is staged for other files stays staged. The user's hooks run.
+
+        Raises:
+            ToolError: git refused (a hook, a merge in progress, an ignored file).
+        """
+        name, address = author
+        stamp = f"{int(at.timestamp())} +0000"
+        env = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+        if self.identity() is None:
+            env |= {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": address}
+        self.run("add", "--", path)
+        who = f"--author={name} <{address}>"
+        self.run("commit", "--quiet", "--only", who, "--message", message, "--", path, env=env)
+        return self.resolve("HEAD")
+
     def commit_on_branch(
         self,
         branch: str,

@@ -1,6 +1,6 @@
 """The label files: `labels/<annotator>.jsonl`, one JSON object a line, append-only, in Git.
 
-The keys of a line are the columns of `tables.LABELS`. A later line of the same annotator, trace and
+The keys of a line are the columns of `tables.LABELS`. A later line of the same annotator, item and
 rubric supersedes the earlier one; nothing is ever rewritten, so that two branches merge by union.
 """
 
@@ -21,7 +21,7 @@ import polars as pl
 
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError, DataError
-from gitloop.tables import LABELS, TIME
+from gitloop.tables import LABELS, TEXTS, TIME
 
 FOLDER = "labels"
 VERDICT_SCORES = {"pass": 1.0, "fail": 0.0}
@@ -29,7 +29,8 @@ VERDICT_SCORES = {"pass": 1.0, "fail": 0.0}
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$")
 _MAX_FAULTS_SHOWN = 100
-_ITEM = ("annotator", "trace_id", "rubric")
+_SPARE = ("item_id", "sections")
+"""Columns that a line leaves out where they are null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class LabelScan:
     """What the label files hold.
 
     Attributes:
-        labels: Fits `tables.LABELS`, sorted by its key; one row per annotator, trace and rubric.
+        labels: Fits `tables.LABELS`, sorted by its key; one row per annotator, item and rubric.
         n_lines: Lines read.
-        n_superseded: Lines that a later line of the same annotator, trace and rubric replaced.
+        n_superseded: Lines that a later line of the same annotator, item and rubric replaced.
         torn: "file:line" of each last line that a killed process left half-written.
     """
 
@@ -49,20 +50,23 @@ class LabelScan:
     torn: tuple[str, ...]
 
 
-def read_labels(root: Path) -> pl.DataFrame:
+def read_labels(root: Path, kind: str | None = "trace") -> pl.DataFrame:
     """The labels in force, fitting `tables.LABELS`; no rows where nobody has labelled yet.
 
     Args:
         root: The repository's root.
+        kind: One of `tables.ITEM_KINDS`; None: labels of all kinds. A label of a span or of a
+            session names a trace too, but says nothing about it.
 
     Raises:
         DataError: Every bad line of every file, each with its place.
     """
-    return scan_labels(root).labels
+    labels = scan_labels(root).labels
+    return labels if kind is None else labels.filter(pl.col("item_kind") == kind)
 
 
-def scan_labels(root: Path) -> LabelScan:
-    """The labels in force and what was found on the way to them.
+def scan_labels(root: Path, annotator: str | None = None) -> LabelScan:
+    """The labels in force, of everybody or of one annotator, and what was found on the way.
 
     A last line without a line break that is no JSON is a write that never ended: it is reported in
     `torn` and is not a fault, because the answer it was to keep was never acknowledged.
@@ -73,7 +77,7 @@ def scan_labels(root: Path) -> LabelScan:
     faults: list[str] = []
     torn: list[str] = []
     rows: list[dict[str, Any]] = []
-    for path in sorted((root / FOLDER).glob("*.jsonl")):
+    for path in sorted((root / FOLDER).glob(f"{annotator or '*'}.jsonl")):
         for place, line, is_tail in _lines(path):
             try:
                 rows.append(parse_line(line, annotator=path.stem) | {"_place": place})
@@ -82,7 +86,7 @@ def scan_labels(root: Path) -> LabelScan:
                     torn.append(place)
                 else:
                     faults += [f"{place}: {fault}" for fault in error.args]
-    current = {tuple(row[name] for name in _ITEM): row for row in rows}
+    current = {label_key(row): row for row in rows}
     faults += _repeated_ids(current.values())
     if faults:
         raise DataError(_listed(faults), hint="edit the lines, or: git log -p -- labels/")
@@ -91,6 +95,12 @@ def scan_labels(root: Path) -> LabelScan:
         schema=LABELS.schema,
     )
     return LabelScan(LABELS.order(labels), len(rows), len(rows) - len(current), tuple(torn))
+
+
+def label_key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Who said it, about what (kind and id), under which rubric: the last such line counts."""
+    what = row.get("item_id") or row["trace_id"]
+    return row["annotator"], row["item_kind"], what, row["rubric"]
 
 
 def parse_line(line: bytes | str, *, annotator: str | None = None) -> dict[str, Any]:
@@ -189,7 +199,8 @@ def append_labels(root: Path, annotator: str, rows: Sequence[Mapping[str, Any]])
 
 def render_label(row: Mapping[str, Any]) -> str:
     """The label as a line of a label file, line break included; equal labels are equal text."""
-    values = {name: _as_json(row.get(name)) for name in LABELS.schema}
+    names = [name for name in LABELS.schema if name not in _SPARE or row.get(name) is not None]
+    values = {name: _as_json(row.get(name)) for name in names}
     return json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -247,21 +258,16 @@ def _value(dtype: Any, given: Any) -> Any:  # noqa: ANN401 -- JSON in, a column'
         ValueError: It is none; the text says what it must be.
     """
     if dtype == TIME:
-        if isinstance(given, datetime):
-            moment = given
-        else:
-            try:
-                moment = datetime.fromisoformat(given)
-            except (ValueError, TypeError):
-                raise ValueError("must be a time such as 2026-05-18T08:00:00Z") from None
-        if moment.tzinfo is None:
-            raise ValueError("must say its zone, as in 2026-05-18T08:00:00Z")
-        return moment.astimezone(UTC)
+        return _moment(given)
     if dtype == pl.Float64:
         is_number = isinstance(given, int | float) and not isinstance(given, bool)
         if not is_number or not math.isfinite(given) or not 0 <= given <= 1:
             raise ValueError("must be a number in [0, 1]")
         return float(given)
+    if dtype == TEXTS:
+        if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
+            raise ValueError("must be a list of texts")
+        return given
     if not isinstance(given, str):
         raise ValueError("must be text")  # noqa: TRY004 -- one exception for every fault
     try:
@@ -271,9 +277,30 @@ def _value(dtype: Any, given: Any) -> Any:  # noqa: ANN401 -- JSON in, a column'
     return given
 
 
+def _moment(given: Any) -> datetime:  # noqa: ANN401 -- JSON in
+    """The time, in UTC.
+
+    Raises:
+        ValueError: It is none; the text says what it must be.
+    """
+    if isinstance(given, datetime):
+        moment = given
+    else:
+        try:
+            moment = datetime.fromisoformat(given)
+        except (ValueError, TypeError):
+            raise ValueError("must be a time such as 2026-05-18T08:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError("must say its zone, as in 2026-05-18T08:00:00Z")
+    return moment.astimezone(UTC)
+
+
 def _contradictions(row: Mapping[str, Any], annotator: str | None) -> list[str]:
     """What is wrong with a label whose single values are sound."""
-    faults = [f"{name} is empty" for name in ("label_id", *_ITEM, "label") if row.get(name) == ""]
+    named = ("label_id", "annotator", "trace_id", "item_id", "rubric", "label")
+    faults = [f"{name} is empty" for name in named if row.get(name) == ""]
+    if row.get("item_kind") not in {None, "trace"} and row.get("item_id") is None:
+        faults.append(f"item_id is missing: it says which {row['item_kind']} was looked at")
     given = row.get("annotator")
     if annotator is not None and given and given != annotator:
         faults.append(f"annotator is {given!r}, but the file is {annotator}'s")

@@ -71,7 +71,7 @@ def test_keys_in_the_terminal(
 ) -> None:
     """p, f, s and q work from a pipe as well; every answer is saved; results are on stdout."""
     monkeypatch.setattr("sys.stdin", io.StringIO("f\nno such office\nthirty days\nx\ns\np\n\nq\n"))
-    args = ["label", "--as", "amara", "--sample", "4", "--format", "json"]
+    args = ["label", "--terminal", "--as", "amara", "--sample", "4", "--format", "json"]
     assert invoke([*args, "-C", str(unlabelled.root)]) == 0
     told = capsys.readouterr()
     report = json.loads(told.out)
@@ -88,7 +88,8 @@ def test_a_pipe_that_ends_is_no_answer(
 ) -> None:
     """The end of the input ends the session; nothing is made up."""
     monkeypatch.setattr("sys.stdin", io.StringIO("p\n"))
-    assert invoke(["label", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]) == 0
+    args = ["label", "--terminal", "--as", "amara", "--sample", "4"]
+    assert invoke([*args, "-C", str(unlabelled.root)]) == 0
     assert read_labels(unlabelled.root).height == 1
 
 
@@ -100,7 +101,16 @@ def test_a_trace_does_not_steer_the_terminal(
     append_labels(unlabelled.root, "amara", [label("t000", "pass", comment=told)])
     append_labels(unlabelled.root, "bo", [label("t000", "fail", "bo")])
     monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
-    args = ["label", "--senior", "--as", "chen", "--no-color", "-C", str(unlabelled.root)]
+    args = [
+        "label",
+        "--terminal",
+        "--senior",
+        "--as",
+        "chen",
+        "--no-color",
+        "-C",
+        str(unlabelled.root),
+    ]
     assert invoke(args) == 0
     shown = capsys.readouterr().err
     assert "all clear" in shown

@@ -89,7 +89,7 @@ def test_every_fault_is_told_with_its_place(tmp_path: Path) -> None:
         ({"created_at": "yesterday"}, "created_at must be a time such as"),
         ({"role": "boss"}, "role is 'boss'; it takes annotator, senior"),
         ({"rubrik": "x"}, "unknown key rubrik; did you mean rubric?"),
-        ({"trace_id": None}, "trace_id is missing (the trace that was labelled)"),
+        ({"trace_id": None}, "trace_id is missing (the trace that was labelled, "),
         ({"trace_id": ""}, "trace_id is empty"),
         ({"comment": "\ud800"}, "comment must be valid Unicode text"),
     ],

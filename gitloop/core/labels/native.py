@@ -17,6 +17,7 @@ from gitloop.errors import DataError
 from gitloop.tables import LABELS
 
 _NUMBERS = ("score",)
+_LISTS = ("sections",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,7 @@ def drafts_from_csv(text: str, *, source: str) -> list[Draft]:
             faults.append(f"  {place}: {len(cells)} cells under {len(header)} columns")
             continue
         filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}
-        drafts.append(
-            Draft(place, {k: _number(v) if k in _NUMBERS else v for k, v in filled.items()})
-        )
+        drafts.append(Draft(place, {name: _read(name, cell) for name, cell in filled.items()}))
     if faults:
         raise DataError("\n".join([f"{source} cannot be read:", *faults]), hint=f"edit {source}")
     return drafts
@@ -137,16 +136,26 @@ def completed(draft: Draft, defaults: Defaults) -> dict[str, Any]:
         "annotator": values["annotator"],
         "guidance": values["guidance_version"],
         "rubric": values.get("rubric"),
-        "trace": values.get("trace_id"),
     }
+    if values["item_kind"] == "trace":
+        identity["trace"] = values.get("trace_id")
+    else:
+        identity |= {"kind": values["item_kind"], "item": values.get("item_id")}
     values.setdefault("label_id", sha256_of(identity)[:16])
     return values
 
 
 def labels_to_csv(labels: pl.DataFrame) -> str:
-    """The labels as CSV in the columns of `tables.LABELS`, times as ISO 8601 UTC."""
-    form = pl.col("created_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
-    return LABELS.order(labels).with_columns(form).write_csv()
+    """The labels as CSV in the columns of `tables.LABELS`: ISO 8601 UTC times, lists by blanks."""
+    moments = pl.col("created_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
+    lists = [pl.col(name).list.join(" ") for name in _LISTS]
+    return LABELS.order(labels).with_columns(moments, *lists).write_csv()
+
+
+def _read(name: str, cell: str) -> Any:  # noqa: ANN401 -- a cell is text, a number or a list
+    if name in _LISTS:
+        return cell.split()
+    return _number(cell) if name in _NUMBERS else cell
 
 
 def _number(cell: str) -> Any:  # noqa: ANN401 -- a cell that is no number is told as one later
