@@ -21,6 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DRIVERS = ("chromedriver", "chromium.chromedriver")
 FLAGS = (
     "--headless=new",
+    "--window-size=1280,900",
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
@@ -90,7 +91,8 @@ class Window:
         until = time.monotonic() + PATIENCE_S
         while not true():
             if time.monotonic() > until:
-                raise AssertionError(f"{what} did not come true; the page shows:\n{self.text('body')}")
+                shown = self.text("body")
+                raise AssertionError(f"{what} did not come true; the page shows:\n{shown}")
             time.sleep(0.05)
 
     def wait_text(self, selector: str, words: str) -> None:
