@@ -86,7 +86,8 @@ def input_digests(workspace: Workspace) -> dict[str, str | None]:
         for part in _parts(workspace, name):
             found[part.pointer_path] = part.pointer.md5
     for name, pin in params.rubrics.items():
-        rubric = workspace.rubric(name).model_dump(mode="json")
+        # How people answer reaches the gate by way of the thresholds, which are among the inputs.
+        rubric = workspace.rubric(name).model_dump(mode="json", exclude={"label"})
         judge = pin.judge.model_dump(mode="json")
         found[f"rubrics/{name}.yaml"] = sha256_of({"rubric": rubric, "judge": judge})
     return dict(sorted(found.items()))
