@@ -242,7 +242,10 @@ CALLS = Table(
     (
         Column("call_id", pl.String, "SHA-256 of the canonical request"),
         Column(
-            "kind", pl.String, "what was called", values=("judge", "target", "teacher", "embedder")
+            "kind",
+            pl.String,
+            "what was called",
+            values=("judge", "target", "teacher", "embedder", "triage"),
         ),
         Column("request", pl.String, "the canonical request, JSON object"),
         Column("response", pl.String, "the whole answer, JSON object"),

@@ -21,6 +21,7 @@ VERBS = {
     "capture": "Bring traces and feedback in: record, import, seal, derive.",
     "join": "Join every feedback event with its trace and its context.",
     "cluster": "Group the failures into named clusters; one-offs stay in a noise bucket.",
+    "triage": "Write a brief per failure cluster: what it is, why, and what to do about it.",
     "label": "Say pass or fail on cases; every answer is saved at once in labels/.",
     "labels": "Bring labels in from files of other tools, and take them out.",
     "agree": "Show how far annotators agree per rubric, beyond chance, and on what they do not.",

@@ -21,6 +21,7 @@ from gitloop.params.policies import Assertion, Gate, Optimize, Pairs
 from gitloop.params.prompts import Prompt, parse_prompt, with_openings
 from gitloop.params.rubrics import Rubric, parse_rubric
 from gitloop.params.stages import Pipeline, parse_pipeline
+from gitloop.params.triage import Model, Triage
 
 __all__ = [
     "OPTIMIZE_FILE",
@@ -37,6 +38,7 @@ __all__ = [
     "JudgePin",
     "LabelForm",
     "Labels",
+    "Model",
     "Optimize",
     "Pairs",
     "Params",
@@ -46,6 +48,7 @@ __all__ = [
     "RubricPin",
     "Score",
     "Target",
+    "Triage",
     "are_numbers",
     "parse_dataset",
     "parse_params",

@@ -12,6 +12,7 @@ from gitloop.params.datasets import SET_NAME
 from gitloop.params.pins import RubricPin, Target
 from gitloop.params.policies import Gate, Optimize, Pairs
 from gitloop.params.strict import Strict, validate
+from gitloop.params.triage import Triage
 
 Rate = float
 
@@ -212,6 +213,7 @@ class Params(Strict):
         failures: Which traces are failures.
         embedder: Text → vector.
         cluster: Failures → clusters.
+        triage: Clusters → briefs.
         labels: How people label.
         rubrics: Rubric → its version and judge.
         target: The application under test.
@@ -229,6 +231,7 @@ class Params(Strict):
     failures: Failures = Failures()
     embedder: Embedder = Embedder()
     cluster: Cluster = Cluster()
+    triage: Triage = Triage()
     labels: Labels = Labels()
     rubrics: dict[str, RubricPin] = Field(default_factory=dict)
     target: Target = Target()

@@ -106,6 +106,26 @@ def keywords(
     return named
 
 
+def contrast_terms(texts: Sequence[str], others: Sequence[str], most: int) -> list[str]:
+    """Return the terms that tell the texts from the others, most telling first.
+
+    Class-based TF-IDF with the two as classes, as for `keywords`.
+
+    Args:
+        texts: What to tell apart.
+        others: What from.
+        most: Terms at most.
+    """
+    share, other = _shares(texts), _shares(others)
+    mean = (sum(share.values()) + sum(other.values())) / 2
+    scored = {
+        term: round(part * math.log1p(mean / (part + other.get(term, 0.0))), 9)
+        for term, part in share.items()
+        if part > other.get(term, 0.0)
+    }
+    return sorted(scored, key=lambda term: (-scored[term], term))[:most]
+
+
 def _shares(texts: Sequence[str]) -> dict[str, float]:
     """Return for each term the share of the texts that hold it."""
     counts = Counter(term for text in texts for term in set(_terms(text)))
