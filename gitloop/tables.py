@@ -295,31 +295,82 @@ VOTES = Table(
     ),
 )
 
-PAIR_SOURCES = ("thumbs", "scores", "clusters", "votes")
+PAIR_SOURCES = ("clusters", "votes", "thumbs", "scores", "judge", "sessions")
+"""Where preferences come from, the most trusted first."""
+
+PAIR_SPLITS = ("train", "holdout")
+
+TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+_SCORES_OF_PAIR = pl.List(
+    pl.Struct({"rubric": pl.String, "chosen": pl.Float64, "rejected": pl.Float64})
+)
+_SCORES_OF_ANSWER = pl.List(pl.Struct({"rubric": pl.String, "score": pl.Float64}))
 
 PAIRS = Table(
     "pairs",
-    1,
+    2,
     ("pair_id",),
     (
-        Column("pair_id", pl.String, "digest of prompt, chosen and rejected"),
+        Column("pair_id", pl.String, "digest of history, prompt, chosen and rejected"),
         Column("source", pl.String, "how the preference is known", values=PAIR_SOURCES),
+        Column("also_from", TEXTS, "other sources of the same preference, sorted"),
+        Column("prompt_class", pl.String, "digest of the prompt without case, blanks, punctuation"),
+        Column("history", TURNS, "turns before the prompt, oldest first"),
         Column("prompt", pl.String, "what was asked, with its context"),
         Column("chosen", pl.String, "the preferred answer"),
         Column("rejected", pl.String, "the other answer"),
         Column("margin", pl.Float64, "how much better, [0, 1]", nullable=True),
+        Column("confidence", pl.Float64, "share of a judge's verdicts, [0.5, 1]", nullable=True),
+        Column("scores", _SCORES_OF_PAIR, "what rubrics gave both answers, by rubric"),
+        Column(
+            "verified_by",
+            pl.String,
+            "how the chosen answer was verified, of clusters",
+            nullable=True,
+            values=("edit", "trace", "rerun"),
+        ),
+        Column("review", pl.String, "why a person looks before it trains", nullable=True),
         Column("route", pl.String, "the part of the product", nullable=True),
         Column("user_cohort", pl.String, "the kind of user", nullable=True),
         Column("cluster_id", pl.String, "the failure cluster", nullable=True),
-        Column("chosen_id", pl.String, "where chosen came from", nullable=True),
-        Column("rejected_id", pl.String, "where rejected came from", nullable=True),
+        Column("chosen_id", pl.String, "the trace of chosen; null if none holds it", nullable=True),
+        Column("rejected_id", pl.String, "the trace of rejected", nullable=True),
         Column("annotators", TEXTS, "who preferred it, sorted"),
+        Column("groups", TEXTS, "units of splitting of both answers, sorted; all on one side"),
+        Column("split", pl.String, "10 % holdout by group, for life", values=PAIR_SPLITS),
+    ),
+)
+
+REWARDS = Table(
+    "rewards",
+    1,
+    ("trace_id",),
+    (
+        Column("trace_id", pl.String, "the answer's trace"),
+        Column("prompt_class", pl.String, "as in pairs"),
+        Column("prompt", pl.String, "what was asked, with its context"),
+        Column("completion", pl.String, "what was answered"),
+        Column("reward", pl.Float64, "weighted mean of the scores, [0, 1]"),
+        Column("scores", _SCORES_OF_ANSWER, "what each rubric gave, by rubric"),
+        Column("passes", pl.Boolean, "whether it passes every rubric"),
+        Column("route", pl.String, "the part of the product", nullable=True),
         Column("group_id", pl.String, "unit of splitting"),
-        Column("split", pl.String, "10 % holdout by group, for life", values=("train", "holdout")),
+    ),
+)
+
+PREFERENCES = Table(
+    "preferences",
+    1,
+    ("pair_id",),
+    (
+        Column("pair_id", pl.String, "a pair of the holdout"),
+        Column("chosen", pl.Float64, "what the model gives chosen: log-likelihood or reward"),
+        Column("rejected", pl.Float64, "what it gives rejected, on the same scale"),
     ),
 )
 
 ALL = (
     TRACES, FEEDBACK, TRACE_CONFLICTS, FEEDBACK_CONFLICTS, JOINED, DEBUG_ONLY, CLUSTERS, MEMBERS,
-    LABELS, SCORES, OUTPUTS, CALLS, GOLDEN, VOTES, PAIRS,
+    LABELS, SCORES, OUTPUTS, CALLS, GOLDEN, VOTES, PAIRS, REWARDS,
+    PREFERENCES,
 )  # fmt: skip

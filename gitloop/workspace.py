@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from datetime import UTC, datetime
@@ -85,6 +86,12 @@ class Workspace:
             told = "\n".join(error.message for error in faults)
             raise ConfigError(told, hint=faults[0].hint) from faults[0]
         return params, pipeline
+
+    def under(self, params: Params) -> Workspace:
+        """The same checkout under other parameters; params.yaml stays as it is."""
+        other = copy.copy(self)
+        other.__dict__["params"] = params
+        return other
 
     def rubric(self, name: str) -> Rubric:
         """The rubric that params.yaml pins.

@@ -11,6 +11,7 @@ from gitloop.evaluation.abstaining import Unsure, abstained
 from gitloop.evaluation.embedding import embed, open_embedder
 from gitloop.evaluation.judging import (
     BoundJudge,
+    bind,
     bind_judge,
     judge_bound,
     judge_cases,
@@ -29,6 +30,7 @@ __all__ = [
     "BoundJudge",
     "Unsure",
     "abstained",
+    "bind",
     "bind_judge",
     "call_store",
     "embed",

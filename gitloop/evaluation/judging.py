@@ -80,14 +80,29 @@ def bind_judge(workspace: Workspace, rubric: Rubric) -> BoundJudge:
     Raises:
         ConfigError: As `open_judge`, but for what the rubric's file says.
     """
-    name, pin = rubric.name, workspace.params.rubrics[rubric.name].judge
+    pin = workspace.params.rubrics[rubric.name].judge
+    return bind(workspace, rubric, pin, f"rubrics.{rubric.name}.judge")
+
+
+def bind(workspace: Workspace, rubric: Rubric, pin: JudgePin, key: str) -> BoundJudge:
+    """A judge with the rubric that it is to judge.
+
+    Args:
+        workspace: The checkout.
+        rubric: The rubric.
+        pin: The judge's pin.
+        key: Where params.yaml holds it.
+
+    Raises:
+        ConfigError: The judge has another version than the pin, or the rubric says nothing to it.
+    """
     plugin = load("judges", pin.use)
-    _require_version("judge", pin.use, plugin.version, pin.version, f"rubrics.{name}.judge")
+    _require_version("judge", pin.use, plugin.version, pin.version, key)
     if pin.use not in rubric.scorer:
         raise ConfigError(
-            f"rubrics/{name}.yaml has no scorer for the judge {pin.use}",
+            f"rubrics/{rubric.name}.yaml has no scorer for the judge {pin.use}",
             hint=f"it has {', '.join(sorted(rubric.scorer))}; add scorer.{pin.use},"
-            f" or edit params.yaml: rubrics.{name}.judge.use",
+            f" or edit params.yaml: {key}.use",
         )
     return BoundJudge(rubric, pin, plugin(rubric, pin, workspace.root))
 

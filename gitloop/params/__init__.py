@@ -17,7 +17,8 @@ from gitloop.params.pipeline import (
     Score,
     parse_params,
 )
-from gitloop.params.policies import Assertion, Gate, Optimize, Pairs
+from gitloop.params.policies import Assertion, Gate, Optimize
+from gitloop.params.preferences import PairAgreement, PairJudge, Pairs, Policy, Readiness, Release
 from gitloop.params.prompts import Prompt, parse_prompt, with_openings
 from gitloop.params.rubrics import Rubric, parse_rubric
 from gitloop.params.stages import Pipeline, parse_pipeline
@@ -40,10 +41,15 @@ __all__ = [
     "Labels",
     "Model",
     "Optimize",
+    "PairAgreement",
+    "PairJudge",
     "Pairs",
     "Params",
     "Pipeline",
+    "Policy",
     "Prompt",
+    "Readiness",
+    "Release",
     "Rubric",
     "RubricPin",
     "Score",

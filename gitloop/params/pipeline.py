@@ -10,7 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from gitloop.documents import parse
 from gitloop.params.datasets import SET_NAME
 from gitloop.params.pins import RubricPin, Target
-from gitloop.params.policies import Gate, Optimize, Pairs
+from gitloop.params.policies import Gate, Optimize
+from gitloop.params.preferences import Pairs
 from gitloop.params.strict import Strict, validate
 from gitloop.params.triage import Triage
 

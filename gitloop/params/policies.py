@@ -1,4 +1,4 @@
-"""What the gate, the optimizer and the pairs are held to."""
+"""What the gate and the optimizer are held to."""
 
 from __future__ import annotations
 
@@ -106,17 +106,3 @@ class Optimize(Strict):
     max_cost_usd: float | None = Field(default=None, gt=0)
     max_tokens: int | None = Field(default=None, ge=1)
     max_seconds: float | None = Field(default=None, gt=0)
-
-
-class Pairs(Strict):
-    """How preference pairs are made.
-
-    Attributes:
-        sources: Where preferences come from.
-        min_margin: Least margin in [0, 1]; a smaller one goes to review.
-        holdout_rate: Share of groups held out, for life.
-    """
-
-    sources: tuple[Literal["thumbs", "scores", "clusters", "votes"], ...] = ("thumbs", "clusters")
-    min_margin: float = Field(default=0.1, ge=0, le=1)
-    holdout_rate: Rate = Field(default=0.1, ge=0, lt=1)

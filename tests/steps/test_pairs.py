@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 
 from gitloop.cli.main import invoke
-from gitloop.errors import DataError
-from gitloop.steps.pairs import build_pairs, export_pairs
+from gitloop.core.pairs.labelling import chosen_side
+from gitloop.errors import ConfigError, DataError
+from gitloop.steps.pairs.agree import agree_pairs
+from gitloop.steps.pairs.build import build_pairs
+from gitloop.steps.pairs.export import ExportPlan, export_file, export_pairs
+from gitloop.steps.pairs.label import PairLabelPlan, PairQuestion, Pick, label_pairs
 from gitloop.storage import parquet
-from gitloop.storage.dvc import Dvc
+from gitloop.storage.dvc import Dvc, parse_pointer
+from gitloop.storage.files import md5
 from gitloop.storage.parts import track
 from gitloop.tables import PAIRS, TRACES
+from tests.paired import AT, trace
 from tests.repositories import Repository
 
-AT = datetime(2026, 5, 4, tzinfo=UTC)
+PARAMS = """\
+pairs:
+  sources: [votes]
+  holdout_rate: 0.3
+  agreement: {min_items: 5}
+"""
+WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november"
+N_PAIRS = 20
 
 
 def vote(pair: str, winner: str, who: str) -> str:
@@ -35,76 +49,289 @@ def vote(pair: str, winner: str, who: str) -> str:
     return json.dumps(value) + "\n"
 
 
-@pytest.fixture
-def voted(repository: Repository) -> Repository:
+def put_traces(repository: Repository, traces: list[dict[str, Any]]) -> None:
+    """Track these traces."""
+    path = repository.root / "data/traces/all.parquet"
+    rows = [{**row, "status": "ok"} for row in traces]
+    parquet.write(path, TRACES, pl.DataFrame(rows, schema_overrides=dict(TRACES.schema)))
+    dvc = Dvc(repository.root, repository.root / ".git")
+    track(repository.root, dvc, "data/traces/all.parquet")
+
+
+def voted_repository(root: Path, *, has_texts: bool = True) -> Repository:
     """Twenty pairs of answers that two people voted on; one of them ends in a tie."""
-    traces: list[dict[str, Any]] = [
-        {
-            "trace_id": f"p{n:02}-{side}",
-            "group_id": f"g{n}",
-            "created_at": AT,
-            "input": f"Question {n}?",
-            "output": f"Answer {side} to question {n}.",
-            "status": "ok",
-        }
-        for n in range(20)
+    made = Repository.create(root)
+    words = WORDS.split()
+    traces = [
+        trace(
+            f"p{n:02}-{side}",
+            f"{words[n % 14]} {side}{n}" if has_texts else None,
+            f"Question {words[(n * 5) % 14]} {n}?",
+            group_id=f"g{n}",
+        )
+        for n in range(N_PAIRS)
         for side in "ab"
     ]
-    path = repository.root / "data/traces/all.parquet"
-    parquet.write(path, TRACES, pl.DataFrame(traces, schema_overrides=dict(TRACES.schema)))
-    track(
-        repository.root, Dvc(repository.root, repository.root / ".git"), "data/traces/all.parquet"
-    )
-    winners = ["tie" if n == 0 else "ab"[n % 2] for n in range(20)]
-    repository.gen(
-        {
-            "params.yaml": "pairs: {sources: [votes]}\n",
-            **{
-                f"labels/pairs/{who}.jsonl": "".join(
-                    vote(f"p{n:02}", winner, who) for n, winner in enumerate(winners)
-                )
-                for who in ("amara", "bo")
-            },
-        }
-    )
-    return repository
+    put_traces(made, traces)
+    winners = ["tie" if n == 0 else "ab"[n % 2] for n in range(N_PAIRS)]
+    files = {
+        f"labels/pairs/{who}.jsonl": "".join(
+            vote(f"p{n:02}", winner, who) for n, winner in enumerate(winners)
+        )
+        for who in ("amara", "bo")
+    }
+    made.gen({"params.yaml": PARAMS, **files})
+    return made
+
+
+@pytest.fixture
+def voted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A voted repository in which pairs are built, at a fixed time."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(AT.timestamp())))
+    made = voted_repository(tmp_path / "repository")
+    build_pairs(made.root)
+    return made
 
 
 def test_votes_become_pairs(voted: Repository) -> None:
     """Nineteen decided pairs, the tie is counted and left out, groups keep their side."""
     report = build_pairs(voted.root)
     assert (report.n_pairs, report.by_source) == (19, {"votes": 19})
-    assert report.dropped == {"no majority": 1}
+    assert report.dropped == {"votes": {"no majority": 1}, "build": {}}
     pairs = parquet.read(voted.root / "loop/pairs/pairs.parquet", PAIRS)
     assert pairs["annotators"].to_list() == [["amara", "bo"]] * 19
-    assert pairs.filter(pl.col("prompt") == "Question 2?")["chosen"].item() == (
-        "Answer a to question 2."
+    metrics = json.loads(voted.read("loop/pairs/metrics.json"))
+    assert metrics["sources"]["votes"]["n"] == 19
+
+
+def test_a_build_is_the_same_bytes_again(voted: Repository) -> None:
+    """Tables and metrics follow from their inputs."""
+    files = sorted((voted.root / "loop/pairs").iterdir())
+    before = {path.name: path.read_bytes() for path in files}
+    build_pairs(voted.root)
+    assert {path.name: path.read_bytes() for path in files} == before
+
+
+def test_an_export_is_a_version_with_card_record_and_data(voted: Repository) -> None:
+    """Data for DVC, card and record for Git; the tie is in no file."""
+    plan = ExportPlan(layouts=("trl-dpo", "axolotl", "llama-factory"))
+    report = export_pairs(voted.root, plan)
+    assert report.exported is not None
+    assert sum(report.splits.values()) == 19
+    folder = voted.root / "preferences/pairs"
+    record = yaml.safe_load((folder / f"log/{report.exported.id}.yaml").read_text())
+    assert (record["n_pairs"], record["parents"], len(record["pairs"])) == (19, [], 19)
+    assert record["version"] == report.exported.version == f"2026.05-{record['dataset_sha256'][:6]}"
+    pointer = parse_pointer((folder / "data/trl-dpo-train.jsonl.dvc").read_bytes(), source="p")
+    assert pointer.md5 == md5(folder / "data/trl-dpo-train.jsonl")
+    lines = (folder / "data/trl-dpo-holdout.jsonl").read_text().splitlines()
+    assert len(lines) == report.splits["holdout"]
+    card = (folder / "README.md").read_text()
+    assert f"# Preference pairs: pairs {report.exported.version}" in card
+    assert "| source votes | 20 |" in card
+    assert (folder / "axolotl.yaml").is_file()
+    voted.git("add", "preferences")
+    staged = voted.git("diff", "--cached", "--name-only").splitlines()
+    assert not [name for name in staged if name.endswith(".jsonl")]
+
+
+def test_a_second_version_names_the_first(voted: Repository) -> None:
+    """The same pairs are no new version; other pairs are one, with a parent and what changed."""
+    first = export_pairs(voted.root, ExportPlan()).exported
+    again = export_pairs(voted.root, ExportPlan()).exported
+    assert first is not None
+    assert again is not None
+    assert (again.is_new, again.version) == (False, first.version)
+    votes = [vote(f"p{n:02}", "aab"[n % 3], "amara") for n in range(10)]
+    voted.gen({"labels/pairs/amara.jsonl": "".join(votes)})
+    voted.gen({"labels/pairs/bo.jsonl": "".join(votes).replace("amara", "bo")})
+    build_pairs(voted.root)
+    second = export_pairs(voted.root, ExportPlan()).exported
+    assert second is not None
+    record = yaml.safe_load(voted.read(f"preferences/pairs/log/{second.id}.yaml"))
+    assert second.parents == (first.version,)
+    assert record["parents"][0]["record"] == first.id
+    assert len(record["changes"]["removed"]) > 0
+
+
+def test_a_group_keeps_its_side_from_version_to_version(voted: Repository) -> None:
+    """Half the votes gone, what is left of the holdout is a part of the old one."""
+    before = dict(parquet.read(voted.root / "loop/pairs/pairs.parquet", PAIRS)
+                  .select("pair_id", "split").iter_rows())  # fmt: skip
+    votes = [vote(f"p{n:02}", "ab"[n % 2], "amara") for n in range(1, 10)]
+    voted.gen({"labels/pairs/amara.jsonl": "".join(votes), "labels/pairs/bo.jsonl": ""})
+    build_pairs(voted.root)
+    after = parquet.read(voted.root / "loop/pairs/pairs.parquet", PAIRS)
+    assert after.height == 9
+    for pair_id, split in after.select("pair_id", "split").iter_rows():
+        assert before[pair_id] == split
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_one_file_is_written_without_a_record(voted: Repository, tmp_path: Path, kind: str) -> None:
+    """JSON lines and Parquet hold the same rows; nothing is tracked."""
+    output = tmp_path / f"pairs.{kind}"
+    report, _ = export_file(
+        voted.root, ExportPlan(form="plain", kind=kind), split="train", output=output
+    )
+    rows = pl.read_ndjson(output) if kind == "jsonl" else pl.read_parquet(output)
+    assert rows.height == report.splits["train"]
+    assert set(rows.columns) == {"prompt", "chosen", "rejected", "margin", "metadata"}
+    assert not (voted.root / "preferences").exists()
+
+
+def test_missing_texts_are_told_and_nothing_is_exported(tmp_path: Path) -> None:
+    """A set of votes on answers whose texts nobody has is refused, with that reason."""
+    bare = voted_repository(tmp_path / "bare", has_texts=False)
+    assert build_pairs(bare.root).n_pairs == 0
+    with pytest.raises(DataError, match="19 × a text is missing"):
+        export_pairs(bare.root, ExportPlan())
+    assert not (bare.root / "preferences").exists()
+
+
+def test_agreement_is_measured_and_written(voted: Repository) -> None:
+    """Two people who always agree: every figure is 1 and the stratum trains, its tie included."""
+    report = agree_pairs(voted.root)
+    votes = next(one for one in report.strata if one.kind == "source")
+    assert (votes.name, votes.n_labelled, votes.n_ties, votes.band) == ("votes", 20, 1, "train")
+    assert votes.alpha.value == votes.cohen.value == 1.0
+    assert report.states == {"train": {"": 19}}
+    assert json.loads(voted.read("loop/pairs/agreement.json"))["schema"] == (
+        "gitloop.pairs-agreement/v1"
     )
 
 
-def test_the_export_is_what_trainers_read(voted: Repository, tmp_path: Path) -> None:
-    """JSON lines of prompt, chosen, rejected, margin and metadata; Parquet has the same rows."""
+def test_people_who_disagree_keep_a_stratum_out(voted: Repository) -> None:
+    """A stratum below the lower band is dropped, and the export says so."""
+    votes = [vote(f"p{n:02}", "ab"[n % 3 % 2], "bo") for n in range(N_PAIRS)]
+    more = [vote(f"p{n:02}", "ab"[n % 2], "cy") for n in range(N_PAIRS)]
+    voted.gen({"labels/pairs/bo.jsonl": "".join(votes), "labels/pairs/cy.jsonl": "".join(more)})
     build_pairs(voted.root)
-    n_pairs, text = export_pairs(voted.root, form="jsonl", split=None, output=None)
-    lines = [json.loads(line) for line in text.splitlines()]
-    assert n_pairs == len(lines) == 19
-    assert set(lines[0]) == {"prompt", "chosen", "rejected", "margin", "metadata"}
-    output = tmp_path / "pairs.parquet"
-    export_pairs(voted.root, form="parquet", split="train", output=output)
-    assert pl.read_parquet(output)["split"].unique().to_list() == ["train"]
+    (state,) = agree_pairs(voted.root).states
+    assert state == "dropped"
+    with pytest.raises(DataError, match="agreement too low: source votes"):
+        export_pairs(voted.root, ExportPlan())
+
+
+def thumbed(root: Path) -> Repository:
+    """Pairs of path A on twelve prompts, scored by a local rubric."""
+    made = Repository.create(root)
+    words = WORDS.split()
+    traces = [
+        trace(f"t{n:02}-{side}", f"{'kind ' if side == 'a' else ''}{words[n]} words",
+              f"Please tell {words[n]} {words[-n]} {n}", group_id=f"g{n}")
+        for n in range(12) for side in "ab"
+    ]  # fmt: skip
+    put_traces(made, traces)
+    made.gen(
+        {
+            "params.yaml": (
+                'rubrics: {kind: {version: "1"}}\n'
+                "pairs: {sources: [scores], max_judged: 100, agreement: {min_items: 6}}\n"
+            ),
+            "rubrics/kind.yaml": (
+                'name: kind\nversion: "1"\nguidance: Be kind.\n'
+                "scorer: {local: {metric: contains, all: [kind]}}\n"
+            ),
+        }
+    )
+    build_pairs(made.root)
+    return made
+
+
+@pytest.fixture
+def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository with twelve pairs that a rubric tells apart and nobody has labelled."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(AT.timestamp())))
+    return thumbed(tmp_path / "scored")
+
+
+def agreeing(question: PairQuestion) -> Pick:
+    """Somebody who always prefers the chosen answer; they find it by its word."""
+    return Pick("first" if "kind" in question.item.first else "second", "it is kind")
+
+
+def test_nothing_unlabelled_is_exported(scored: Repository) -> None:
+    """Without a measured stratum the export is refused and names the next command."""
+    with pytest.raises(DataError, match="12 × no stratum's agreement is measured") as caught:
+        export_pairs(scored.root, ExportPlan())
+    assert "gitloop pairs label" in caught.value.hint
+
+
+def test_two_annotators_open_the_way(scored: Repository) -> None:
+    """Labels go into labels/<annotator>.jsonl, blind; then the stratum is measured and exported."""
+    for who in ("amara", "bo"):
+        report = label_pairs(scored.root, agreeing, PairLabelPlan(annotator=who))
+        assert (report.n_labelled, report.n_left) == (12, 0)
+    line = json.loads(scored.read("labels/amara.jsonl").splitlines()[0])
+    assert (line["item_kind"], line["rubric"], line["role"]) == ("pair", "preference", "annotator")
+    pairs = parquet.read(scored.root / "loop/pairs/pairs.parquet", PAIRS)
+    sides = {
+        row["pair_id"]: chosen_side(row["chosen"], row["rejected"]) for row in pairs.to_dicts()
+    }
+    assert line["label"] == sides[line["trace_id"]]
+    source = next(one for one in agree_pairs(scored.root).strata if one.kind == "source")
+    assert (source.n_backed, source.n_judged, source.band) == (12, 12, "train")
+    assert sum(export_pairs(scored.root, ExportPlan()).splits.values()) == 12
+    full = label_pairs(scored.root, agreeing, PairLabelPlan(annotator="cy"))
+    assert (full.n_labelled, full.n_full) == (0, 12)
+
+
+def test_rewards_and_clauses_are_exported(scored: Repository) -> None:
+    """Every judged answer has a reward; the rubric's guidance is a clause of the constitution."""
+    for who in ("amara", "bo"):
+        label_pairs(scored.root, agreeing, PairLabelPlan(annotator=who))
+    plan = ExportPlan(layouts=("trl-dpo", "rewards", "trl-grpo"), form="plain")
+    export_pairs(scored.root, plan)
+    folder = scored.root / "preferences/pairs"
+    rewarded = [
+        json.loads(line)
+        for path in sorted((folder / "data").glob("rewards-*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    assert {row["reward"] for row in rewarded} == {0.0, 1.0}
+    (clause,) = json.loads((folder / "constitution.json").read_text())
+    assert (clause["rubric"], clause["principle"]) == ("kind", "Be kind.")
+
+
+def test_the_review_queue_is_worked_off(scored: Repository) -> None:
+    """Pairs that wait are asked for with --review; a senior's word lets them train or go."""
+    report = label_pairs(
+        scored.root,
+        agreeing,
+        PairLabelPlan(annotator="kim", is_senior=True, is_review=True),
+    )
+    assert report.n_labelled == 12
+    assert sum(export_pairs(scored.root, ExportPlan()).splits.values()) == 12
+
+
+@pytest.mark.parametrize(
+    ("plan", "error", "told"),
+    [
+        (ExportPlan(name="No Name"), ConfigError, "cannot name a preference set"),
+        (ExportPlan(layouts=("no",)), ConfigError, "no layout is called no"),
+        (ExportPlan(layouts=("axolotl",), form="plain"), ConfigError, "axolotl is conversational"),
+    ],
+)
+def test_a_wrong_plan_is_refused(
+    voted: Repository, plan: ExportPlan, error: type[Exception], told: str
+) -> None:
+    """Names, layouts and forms are checked before anything is written."""
+    with pytest.raises(error, match=told):
+        export_pairs(voted.root, plan)
 
 
 def test_parquet_needs_a_file(voted: Repository) -> None:
     """Bytes are not for a terminal; the error says what to add."""
-    build_pairs(voted.root)
     with pytest.raises(DataError, match="terminal"):
-        export_pairs(voted.root, form="parquet", split=None, output=None)
+        export_file(voted.root, ExportPlan(kind="parquet"), split=None, output=None)
 
 
 def test_a_broken_vote_names_its_line(
     voted: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nonsense in a vote file is told with file and line; nothing is written."""
+    before = (voted.root / "loop/pairs/pairs.parquet").read_bytes()
     broken = vote("p01", "left", "amara") + "{\n" + vote("p02", "a", "bo")
     voted.gen({"labels/pairs/amara.jsonl": broken})
     assert invoke(["-C", str(voted.root), "pairs", "build"]) == 5
@@ -112,4 +339,30 @@ def test_a_broken_vote_names_its_line(
     assert "labels/pairs/amara.jsonl:1: winner is 'left'" in told
     assert "labels/pairs/amara.jsonl:2: not JSON" in told
     assert "labels/pairs/amara.jsonl:3: annotator is 'bo'" in told
-    assert not (voted.root / "loop/pairs").exists()
+    assert (voted.root / "loop/pairs/pairs.parquet").read_bytes() == before
+
+
+def test_the_commands_speak(voted: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """build, agree and export print what they did and what comes next, in 80 columns."""
+    for command in (["build"], ["agree", "--duos"], ["export"], ["export"], ["export", "-o", "-"]):
+        assert invoke(["-C", str(voted.root), "pairs", *command]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if not line.startswith("{")]
+    assert [line for line in told if len(line) > 80] == []
+    assert "next: gitloop pairs label" in told
+    assert any("nothing was written" in line for line in told)
+    assert sum(line.startswith("{") for line in lines) == 19
+
+
+def test_the_terminal_asks_blind(
+    scored: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two answers, no word of chosen or rejected; a key each, then quit."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("x\n1\nnicer\ns\nt\n\nq\n"))
+    assert invoke(["-C", str(scored.root), "pairs", "label", "--as", "amara"]) == 0
+    out = capsys.readouterr()
+    assert "chosen" not in out.err
+    assert "'x' is none of 1, 2, t, s, q" in out.err
+    assert "amara: 2 labelled, 1 skipped, 10 left" in out.out
+    given = [json.loads(line) for line in scored.read("labels/amara.jsonl").splitlines()]
+    assert (given[0]["comment"], given[1]["label"]) == ("nicer", "tie")

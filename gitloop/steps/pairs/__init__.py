@@ -1,0 +1,1 @@
+"""`gitloop pairs`: build, label, agree, export, evaluate, doctor."""
