@@ -69,8 +69,9 @@ def label(pair_id: str, side: str, who: str, **other: Any) -> dict[str, Any]:  #
     """A label of a pair."""
     return {
         "label_id": f"{pair_id}-{who}",
-        "trace_id": pair_id,
+        "trace_id": f"trace-{pair_id}",
         "item_kind": "pair",
+        "item_id": pair_id,
         "rubric": "preference",
         "label": side,
         "annotator": who,

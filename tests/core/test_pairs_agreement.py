@@ -21,11 +21,9 @@ from gitloop.core.pairs.fates import fates, settled_by
 from gitloop.core.pairs.labelling import (
     by_side,
     chosen_side,
-    first_side_of,
-    item,
     pair_labels,
-    queue,
     sample,
+    wanted_of,
 )
 from gitloop.params import PairAgreement
 from gitloop.stats.agreement import Agreement
@@ -173,25 +171,16 @@ def test_sides_do_not_tell_which_is_chosen(one: str, other: str) -> None:
         assert {chosen_side(one, other), chosen_side(other, one)} == {"a", "b"}
 
 
-def test_annotators_see_sides_in_an_order_of_their_own() -> None:
-    """About half see the chosen answer first, and a pick is stored for its side."""
-    rows = pair_rows(200)
-    firsts = [item(row, "amara").first == row["chosen"] for row in rows]
-    assert 70 < sum(firsts) < 130
-    assert firsts != [item(row, "bo").first == row["chosen"] for row in rows]
-    shown = item(rows[0], "amara")
-    assert {shown.side("first"), shown.side("second")} == {"a", "b"}
-    assert shown.side("tie") == "tie"
-
-
-def test_the_queue_is_blind_and_ends() -> None:
-    """Neither "chosen" nor others' words are in it; done and full pairs are counted, not asked."""
-    rows = built(*(preference(f"prompt{n}", f"g{n}", f"b{n}") for n in range(4))).pairs
-    ids = rows["pair_id"].to_list()
-    given = labels(label(ids[0], "a", "amara"), label(ids[1], "b", "bo"), label(ids[1], "b", "cy"))
-    found = queue(rows, ids, given, who="amara", needed=2)
-    assert (found.n_sample, found.n_done, found.n_full, len(found.items)) == (4, 1, 1, 2)
-    assert not {"chosen", "rejected", "annotators"} & set(found.items[0].__slots__)
+def test_everybody_is_asked_in_an_order_of_their_own() -> None:
+    """Full pairs are counted and not asked; one's own are asked, so that they can be changed."""
+    ids = [f"p{n}" for n in range(30)]
+    given = labels(label("p0", "a", "amara"), label("p1", "b", "bo"), label("p1", "b", "cy"))
+    found = wanted_of(ids, given, who="amara", needed=2)
+    assert (len(found.pair_ids), found.n_full) == (29, 1)
+    assert "p0" in found.pair_ids
+    others = wanted_of(ids, given, who="dee", needed=2).pair_ids
+    assert sorted(others) == sorted(found.pair_ids)
+    assert others != found.pair_ids
 
 
 def test_the_sample_grows_without_changing() -> None:
@@ -208,9 +197,8 @@ def test_the_sample_grows_without_changing() -> None:
 
 def test_position_bias_of_annotators_is_told() -> None:
     """Somebody who always takes the first answer is seen to."""
-    said = {row["pair_id"]: {"amara": first_side_of(row["pair_id"], "amara")}
-            for row in pair_rows(30)}  # fmt: skip
-    found = position_report(said)
+    said = {f"p{n}": {"amara": "ab"[n % 2], "bo": "tie"} for n in range(30)}
+    found = position_report(said, lambda pair_id, _: "ab"[int(pair_id[1:]) % 2])
     assert (found.n, found.first_rate) == (30, 1.0)
     assert found.interval is not None
     assert found.interval.low > 0.5
@@ -224,7 +212,7 @@ def test_only_labels_of_pairs_count() -> None:
         label("q", "unsure", "amara"),
         label("r", "a", "amara", guidance_version="0"),
     )
-    assert pair_labels(given, "1")["trace_id"].to_list() == ["p"]
+    assert pair_labels(given, "1")["item_id"].to_list() == ["p"]
     assert pair_labels(LABELS.empty()).is_empty()
 
 

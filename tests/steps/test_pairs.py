@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from gitloop.cli.main import invoke
+from gitloop.core.label import Given
 from gitloop.core.pairs.labelling import chosen_side
 from gitloop.errors import ConfigError, DataError
 from gitloop.steps.pairs.agree import agree_pairs
 from gitloop.steps.pairs.build import build_pairs
 from gitloop.steps.pairs.export import ExportPlan, export_file, export_pairs
-from gitloop.steps.pairs.label import PairLabelPlan, PairQuestion, Pick, label_pairs
+from gitloop.steps.pairs.label import PairLabelPlan, PairQuestion, label_pairs
 from gitloop.storage import parquet
 from gitloop.storage.dvc import Dvc, parse_pointer
 from gitloop.storage.files import md5
@@ -246,9 +247,9 @@ def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return thumbed(tmp_path / "scored")
 
 
-def agreeing(question: PairQuestion) -> Pick:
+def agreeing(question: PairQuestion) -> Given:
     """Somebody who always prefers the chosen answer; they find it by its word."""
-    return Pick("first" if "kind" in question.item.first else "second", "it is kind")
+    return Given("first" if "kind" in question.first else "second", "it is kind")
 
 
 def test_nothing_unlabelled_is_exported(scored: Repository) -> None:
@@ -269,12 +270,12 @@ def test_two_annotators_open_the_way(scored: Repository) -> None:
     sides = {
         row["pair_id"]: chosen_side(row["chosen"], row["rejected"]) for row in pairs.to_dicts()
     }
-    assert line["label"] == sides[line["trace_id"]]
+    assert line["label"] == sides[line["item_id"]]
     source = next(one for one in agree_pairs(scored.root).strata if one.kind == "source")
     assert (source.n_backed, source.n_judged, source.band) == (12, 12, "train")
     assert sum(export_pairs(scored.root, ExportPlan()).splits.values()) == 12
     full = label_pairs(scored.root, agreeing, PairLabelPlan(annotator="cy"))
-    assert (full.n_labelled, full.n_full) == (0, 12)
+    assert (full.n_labelled, full.n_done) == (0, 12)
 
 
 def test_rewards_and_clauses_are_exported(scored: Repository) -> None:
@@ -359,7 +360,7 @@ def test_the_terminal_asks_blind(
 ) -> None:
     """Two answers, no word of chosen or rejected; a key each, then quit."""
     monkeypatch.setattr("sys.stdin", io.StringIO("x\n1\nnicer\ns\nt\n\nq\n"))
-    assert invoke(["-C", str(scored.root), "pairs", "label", "--as", "amara"]) == 0
+    assert invoke(["-C", str(scored.root), "pairs", "label", "--terminal", "--as", "amara"]) == 0
     out = capsys.readouterr()
     assert "chosen" not in out.err
     assert "'x' is none of 1, 2, t, s, q" in out.err

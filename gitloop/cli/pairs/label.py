@@ -1,18 +1,23 @@
-"""`gitloop pairs label`: two answers in the terminal, one key per preference."""
+"""`gitloop pairs label`: two answers on a local page, or in the terminal one key at a time."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from gitloop.cli.label import Announcer
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gitloop.steps.pairs.label import PairLabelReport, PairQuestion, Pick
+    from gitloop.core.label import Given
+    from gitloop.steps.label import LabelReport
+    from gitloop.steps.pairs.label import PairQuestion
 
 WIDTH = 80
 LONGEST_FIELD = 4000
@@ -22,15 +27,33 @@ INTERRUPT = {"\x03", "\x04", ""}
 
 
 @click.command(cls=Verb)
-@click.option("--as", "annotator", metavar="NAME", help="Who you are; default: the Git user.")
+@click.option(
+    "--as",
+    "annotator",
+    metavar="NAME",
+    help='Who you are, or "Name <address>"; default: the Git user.',
+)
 @click.option("--senior", is_flag=True, help="Settle pairs: your word decides.")
 @click.option("--review", is_flag=True, help="Go through the review queue, not the sample.")
 @click.option(
     "--sample", type=click.IntRange(min=1), metavar="N", help="Pairs to label, not pairs.sample."
 )
+@click.option("--terminal", is_flag=True, help="Ask here in the terminal: over SSH, for instance.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Serve the page on this port.")
+@click.option("--no-browser", is_flag=True, help="Print the link; open no browser.")
+@click.option("--no-commit", is_flag=True, help="Leave the labels uncommitted.")
 @pass_console
 def label(
-    console: Console, *, annotator: str | None, senior: bool, review: bool, sample: int | None
+    console: Console,
+    *,
+    annotator: str | None,
+    senior: bool,
+    review: bool,
+    sample: int | None,
+    terminal: bool,
+    port: int | None,
+    no_browser: bool,
+    no_commit: bool,
 ) -> None:
     """Say which of two answers is better; every word is saved at once in labels/.
 
@@ -39,14 +62,35 @@ def label(
     """
     from gitloop.steps.pairs.label import PairLabelPlan, label_pairs
 
-    plan = PairLabelPlan(annotator, senior, review, sample)
-    report = label_pairs(console.directory, lambda question: _ask(console, question), plan)
+    plan = PairLabelPlan(annotator, senior, review, sample, not no_commit)
+    if terminal:
+        report = label_pairs(console.directory, lambda question: _ask(console, question), plan)
+    else:
+        serve = _page_step()
+        announce = Announcer(console, opens=not no_browser)
+        report = serve(console.directory, plan, announce, port=port or 0)
     console.show(asdict(report), lambda: _lines(report))
 
 
-def _ask(console: Console, question: PairQuestion) -> Pick | str:
+def _page_step() -> Callable[..., LabelReport]:
+    """The step that serves the page.
+
+    Raises:
+        ConfigError: The extra that it needs is not installed.
+    """
+    try:
+        from gitloop.steps.pairs.page import label_pairs_page
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the page needs the extra [label]: {error.name} is not installed",
+            hint="run: pip install 'gitloop[label]', or: gitloop pairs label --terminal",
+        ) from error
+    return label_pairs_page
+
+
+def _ask(console: Console, question: PairQuestion) -> Given | str:
     """Show prompt and answers, take a key, and for a preference the words that go with it."""
-    from gitloop.steps.pairs.label import Pick
+    from gitloop.core.label import Given
 
     for line in _case(question):
         _tell(console, line)
@@ -63,7 +107,7 @@ def _ask(console: Console, question: PairQuestion) -> Pick | str:
             return choice
         if choice:
             _tell(console, "why? (enter: say nothing) ", is_line=False)
-            return Pick(choice, sys.stdin.readline().strip() or None)
+            return Given(choice, sys.stdin.readline().strip() or None)
 
 
 def _tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
@@ -80,13 +124,12 @@ def _key() -> str:
 
 
 def _case(question: PairQuestion) -> list[str]:
-    item = question.item
+    case = question.item.case
     head = style(f"{question.number}/{question.n_questions}  which is better?", bold=True)
-    lines = ["", head + (f"  {item.route}" if item.route else ""), style("─" * WIDTH, dim=True)]
-    for role, content in item.history:
-        lines += _field(role, content)
-    lines += _field("user", item.prompt)
-    return lines + _field("answer 1", item.first) + _field("answer 2", item.second)
+    lines = ["", head + (f"  {case.route}" if case.route else ""), style("─" * WIDTH, dim=True)]
+    for passage in case.passages:
+        lines += _field(passage.name, passage.text)
+    return lines + _field("answer 1", question.first) + _field("answer 2", question.second)
 
 
 def _field(name: str, text: str) -> list[str]:
@@ -109,14 +152,17 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
-def _lines(report: PairLabelReport) -> list[str]:
+def _lines(report: LabelReport) -> list[str]:
     counts = (
-        f"{report.n_labelled} labelled, {report.n_skipped} skipped, {report.n_left} left,"
-        f" {report.n_done} done before, {report.n_full} done by others"
+        f"{report.n_labelled} labelled, {report.n_skipped} skipped,"
+        f" {report.n_left} left, {report.n_done} done before"
     )
     lines = [f"{report.annotator}: {counts}"]
-    if report.n_labelled:
-        lines.append(f"saved in {report.path}; next: git add {report.path}")
-    elif not report.n_left:
+    committed = report.committed
+    if committed.commit:
+        lines.append(f"{report.path} committed as {committed.commit[:10]}, by {committed.author}")
+    elif report.n_labelled:
+        lines.append(f"saved in {report.path}, not committed: {committed.reason or '--no-commit'}")
+    if not report.n_left:
         lines.append("nothing is left to compare; next: gitloop pairs agree")
     return lines

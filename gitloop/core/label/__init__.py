@@ -40,7 +40,7 @@ from gitloop.core.label.queues import (
     senior_queue,
     unsure_queue,
 )
-from gitloop.core.label.views import Rules, given, overview, revision, view
+from gitloop.core.label.views import Rules, given, overview, revision, turned, view
 
 __all__ = [
     "PREFERENCE",
@@ -77,6 +77,7 @@ __all__ = [
     "session_cases",
     "span_cases",
     "trace_cases",
+    "turned",
     "unsure_queue",
     "view",
 ]

@@ -7,14 +7,14 @@ measured and banded, and within a stratum a pair is held to its own majority.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import polars as pl
 
-from gitloop.core.pairs.labelling import SIDES, chosen_side, first_side_of
+from gitloop.core.pairs.labelling import SIDES, chosen_side
 from gitloop.core.pairs.preferences import Traces
 from gitloop.params import PairAgreement as Policy
 from gitloop.records import Interval
@@ -138,8 +138,8 @@ def sides_said(labels: pl.DataFrame) -> dict[str, dict[str, str]]:
         labels: As `labelling.pair_labels` gives them.
     """
     found: dict[str, dict[str, str]] = {}
-    own = labels.filter(pl.col("role") == "annotator").sort("trace_id", "annotator")
-    for pair_id, who, label in own.select("trace_id", "annotator", "label").iter_rows():
+    own = labels.filter(pl.col("role") == "annotator").sort("item_id", "annotator")
+    for pair_id, who, label in own.select("item_id", "annotator", "label").iter_rows():
         found.setdefault(pair_id, {})[who] = label
     return found
 
@@ -305,10 +305,15 @@ def _mean_kappa(duos: Sequence[Duo]) -> Agreement:
     return Agreement("cohen-kappa-mean", mean, None, n, 2, 0, told)
 
 
-def position_report(said: Said) -> PositionReport:
-    """How often annotators prefer the answer that they saw first."""
+def position_report(said: Said, first_side: Callable[[str, str], str]) -> PositionReport:
+    """How often annotators prefer the answer that they saw first.
+
+    Args:
+        said: What annotators said of pairs.
+        first_side: pair_id and annotator → the side that they saw first, "a" or "b".
+    """
     picks = [
-        side == first_side_of(pair_id, who)
+        side == first_side(pair_id, who)
         for pair_id, by in said.items()
         for who, side in by.items()
         if side != "tie"

@@ -43,9 +43,9 @@ def settled_by(labels: pl.DataFrame) -> dict[str, str]:
     Args:
         labels: As `labelling.pair_labels` gives them.
     """
-    seniors = labels.filter(pl.col("role") == "senior").sort("trace_id", "annotator")
+    seniors = labels.filter(pl.col("role") == "senior").sort("item_id", "annotator")
     found: dict[str, set[str]] = {}
-    for pair_id, label in seniors.select("trace_id", "label").iter_rows():
+    for pair_id, label in seniors.select("item_id", "label").iter_rows():
         found.setdefault(pair_id, set()).add(label)
     return {pair_id: min(sides) for pair_id, sides in found.items() if len(sides) == 1}
 

@@ -64,8 +64,7 @@ def open_session(workspace: Workspace, plan: LabelPlan) -> Session:
         )
     if plan.kind not in KINDS:
         raise ConfigError(f"there is no kind {plan.kind!r}: {', '.join(KINDS)}")
-    annotator = _annotator(workspace, plan.annotator)
-    check_annotator(annotator)
+    annotator = annotator_of(workspace, plan.annotator)
     names = plan.rubrics or sorted(pins)
     found = {name: workspace.rubric(name) for name in names}
     return Session(
@@ -122,11 +121,16 @@ def identity_of(workspace: Workspace, plan: LabelPlan, annotator: str) -> tuple[
     return None
 
 
-def _annotator(workspace: Workspace, given: str | None) -> str:
-    if given is None:
-        return _git_user(workspace)
-    identity = _IDENTITY.match(given)
-    return core.annotator_name(identity["name"]) if identity else given
+def annotator_of(workspace: Workspace, given: str | None) -> str:
+    """The stem of the annotator's label file: as given, or the Git user's.
+
+    Raises:
+        ConfigError: Nobody is named, or the name cannot be a file's.
+    """
+    identity = _IDENTITY.match(given or "")
+    name = core.annotator_name(identity["name"]) if identity else given or _git_user(workspace)
+    check_annotator(name)
+    return name
 
 
 def _git_user(workspace: Workspace) -> str:

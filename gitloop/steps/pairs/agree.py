@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from gitloop.core.pairs.agreement import PositionReport, StratumAgreement, posit
 from gitloop.core.pairs.fates import counted
 from gitloop.errors import DataError
 from gitloop.records import as_json
-from gitloop.steps.pairs.standing import standing
+from gitloop.steps.pairs.standing import first_side, standing
 from gitloop.storage.files import write_json
 from gitloop.workspace import Workspace
 
@@ -60,7 +61,7 @@ def agree_pairs(directory: Path) -> AgreeReport:
         drop_below=policy.drop_below,
         train_from=policy.train_from,
         states=counted(where.fates),
-        position=position_report(where.said_of_pairs()),
+        position=position_report(where.said_of_pairs(), partial(first_side, workspace.params.seed)),
         n_labels=sum(len(by) for by in where.said.values()),
         path=AGREEMENT_PATH,
     )

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ from gitloop.core.pairs.reports import length_report, source_reports
 from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import judge_name
 from gitloop.records import as_json
-from gitloop.steps.pairs.standing import METRICS_PATH, PATH, REWARDS_PATH, Standing, standing
+from gitloop.steps.pairs.standing import (
+    METRICS_PATH,
+    PATH,
+    REWARDS_PATH,
+    Standing,
+    first_side,
+    standing,
+)
 from gitloop.storage.exports import Export, Exported, pairs_digests, write_export
 from gitloop.storage.files import md5, read_json, replacing
 from gitloop.tables import GOLDEN, PAIR_SPLITS, REWARDS
@@ -281,7 +289,7 @@ def _facts(
         },
         sources=source_reports(exported),
         length=length_report(exported),
-        position=position_report(where.said_of_pairs()),
+        position=position_report(where.said_of_pairs(), partial(first_side, workspace.params.seed)),
         order=metrics.get("order"),
         strata=where.strata,
         policy=(policy.statistic, policy.drop_below, policy.train_from),

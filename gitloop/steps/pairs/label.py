@@ -1,4 +1,4 @@
-"""Ask a person which of two answers is better, blind, and keep every answer at once."""
+"""Ask people which of two answers is better: on the page of every label, or in the terminal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitloop.core.label import annotator_name, label_id
-from gitloop.core.pairs.labelling import ITEM_KIND, RUBRIC, PairItem, PairQueue, queue, sample
-from gitloop.errors import ConfigError, ToolError
-from gitloop.steps.pairs.standing import Standing, standing
-from gitloop.storage.labels import append_labels, check_annotator
+import polars as pl
+
+from gitloop.core import label as core
+from gitloop.core.label import Case, Given, Item, Passage, Queue, Session
+from gitloop.core.pairs.labelling import ITEM_KIND, by_side, sample, wanted_of
+from gitloop.errors import DataError
+from gitloop.steps.label.committing import Committed, commit_labels
+from gitloop.steps.label.session import LabelPlan, annotator_of, identity_of
+from gitloop.steps.label.terminal import LabelReport
+from gitloop.steps.pairs.standing import Standing, first_side, standing
+from gitloop.storage.labels import append_labels
 from gitloop.workspace import Workspace
 
 
@@ -21,30 +27,30 @@ class PairQuestion:
 
     Attributes:
         item: Prompt and two answers.
+        first: The answer that they see first.
+        second: The other.
+        first_side: The side of the first, "a" or "b".
         number: Which question of this session it is, from 1.
         n_questions: How many there are.
     """
 
-    item: PairItem
+    item: Item
+    first: str
+    second: str
+    first_side: str
     number: int
     n_questions: int
 
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """An answer.
-
-    Attributes:
-        choice: "first", "second" or "tie".
-        comment: Why, or None.
-    """
-
-    choice: str
-    comment: str | None = None
+    def label(self, pick: str) -> str:
+        """The label that "first", "second" or "tie" means."""
+        if pick == "tie":
+            return "tie"
+        other = "b" if self.first_side == "a" else "a"
+        return self.first_side if pick == "first" else other
 
 
-Ask = Callable[[PairQuestion], Pick | str]
-"""Puts a question; returns the answer, "skip", or "quit"."""
+Ask = Callable[[PairQuestion], Given | str]
+"""Puts a question; returns the answer (first, second, tie), "skip", or "quit"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,126 +58,140 @@ class PairLabelPlan:
     """What the person wants to label.
 
     Attributes:
-        annotator: Their name, or None for the Git user's.
+        annotator: Their name, or "Name <address>", or None for the Git user's.
         is_senior: Whether their word settles a pair.
         is_review: Whether they go through the review queue in place of the sample.
         n_sample: Pairs in the sample, or None for pairs.sample.
+        is_committed: Whether the labels are committed when the session ends.
     """
 
     annotator: str | None = None
     is_senior: bool = False
     is_review: bool = False
     n_sample: int | None = None
+    is_committed: bool = True
+
+    def as_label_plan(self) -> LabelPlan:
+        """The same as the page and Git want it."""
+        return LabelPlan(self.annotator, self.is_senior, is_committed=self.is_committed)
 
 
 @dataclass(frozen=True, slots=True)
-class PairLabelReport:
-    """How a session went.
+class Opened:
+    """A session about pairs.
 
     Attributes:
-        annotator: Who labelled.
-        role: "annotator" or "senior".
-        path: Where the labels are, relative to the root.
-        n_labelled: Questions answered, each on disk.
-        n_skipped: Questions put off.
-        n_left: Questions that are still open.
-        n_done: Pairs that this person had labelled before.
-        n_full: Pairs that enough others have labelled.
-        n_sample: Pairs in the sample or the review queue.
+        workspace: The checkout.
+        session: Who labels.
+        queue: What they are asked.
+        n_full: Pairs that enough others have labelled and that are not asked.
     """
 
-    annotator: str
-    role: str
-    path: str
-    n_labelled: int
-    n_skipped: int
-    n_left: int
-    n_done: int
+    workspace: Workspace
+    session: Session
+    queue: Queue
     n_full: int
-    n_sample: int
 
 
-def label_pairs(directory: Path, ask: Ask, plan: PairLabelPlan) -> PairLabelReport:
-    """Ask about every pair of the person's queue until they have enough.
-
-    Each answer is on disk before the next question is put.
+def open_pairs(directory: Path, plan: PairLabelPlan) -> Opened:
+    """Who labels which pairs: blind, in an order of their own.
 
     Raises:
         ConfigError: Nobody is named.
         DataError: There are no pairs yet, or a label file is faulty.
     """
     workspace = Workspace(directory)
-    annotator = plan.annotator or _git_user(workspace)
-    check_annotator(annotator)
-    asked = _queue(workspace, standing(workspace), plan, annotator)
+    params = workspace.params
+    session = Session(
+        annotator=annotator_of(workspace, plan.annotator),
+        role="senior" if plan.is_senior else "annotator",
+        guidance_version=params.labels.guidance_version,
+        rubrics={},
+        min_agreement=params.labels.min_agreement,
+    )
+    where = standing(workspace)
+    if where.pairs.is_empty():
+        raise DataError("there are no pairs to compare", hint="run: gitloop pairs build")
+    needed = where.labels.height + 1 if plan.is_senior else params.pairs.n_annotators
+    wanted = wanted_of(
+        _ids(workspace, where, plan), where.labels, who=session.annotator, needed=needed
+    )
+    rows = {row["pair_id"]: row for row in where.pairs.iter_rows(named=True)}
+    cases = [case_of(rows[pair_id]) for pair_id in wanted.pair_ids]
+    queue = core.annotator_queue(session, cases, where.labels)
+    return Opened(workspace, session, queue, wanted.n_full)
+
+
+def label_pairs(directory: Path, ask: Ask, plan: PairLabelPlan) -> LabelReport:
+    """Ask about every pair of the person's queue until they have enough, then commit.
+
+    Each answer is on disk before the next question is put.
+    """
+    opened = open_pairs(directory, plan)
+    workspace, session, queue = opened.workspace, opened.session, opened.queue
     n_labelled = n_skipped = 0
-    for number, item in enumerate(asked.items, start=1):
-        answer = ask(PairQuestion(item, number, len(asked.items)))
-        if isinstance(answer, Pick):
-            row = _row(workspace, plan, annotator, item, answer)
-            append_labels(workspace.root, annotator, [row])
+    for number, item in enumerate(queue.items, start=1):
+        question = _question(opened, item, number)
+        answer = ask(question)
+        if isinstance(answer, Given):
+            given = Given(question.label(answer.label), answer.comment)
+            row = core.label_row(session, item, given, at=workspace.now())
+            append_labels(workspace.root, session.annotator, [row])
             n_labelled += 1
         elif answer == "skip":
             n_skipped += 1
         else:
             break
-    return PairLabelReport(
-        annotator=annotator,
-        role="senior" if plan.is_senior else "annotator",
-        path=f"labels/{annotator}.jsonl",
+    committed = Committed()
+    if plan.is_committed:
+        identity = identity_of(workspace, plan.as_label_plan(), session.annotator)
+        committed = commit_labels(workspace, session, identity)
+    return LabelReport(
+        annotator=session.annotator,
+        role=session.role,
+        path=f"labels/{session.annotator}.jsonl",
         n_labelled=n_labelled,
         n_skipped=n_skipped,
-        n_left=len(asked.items) - n_labelled,
-        n_done=asked.n_done,
-        n_full=asked.n_full,
-        n_sample=asked.n_sample,
+        n_left=len(queue.items) - n_labelled,
+        n_done=queue.n_done + opened.n_full,
+        gone=(),
+        committed=committed,
     )
 
 
-def _queue(workspace: Workspace, where: Standing, plan: PairLabelPlan, annotator: str) -> PairQueue:
+def case_of(pair: dict[str, Any]) -> Case:
+    """A pair as the page shows it: nothing in it tells which answer is chosen."""
+    texts = by_side(pair["chosen"], pair["rejected"])
+    turns = [Passage(turn["role"], turn["content"]) for turn in pair["history"]]
+    return Case(
+        kind=ITEM_KIND,
+        item_id=pair["pair_id"],
+        trace_id=pair["rejected_id"] or pair["pair_id"],
+        passages=(*turns, Passage("user", pair["prompt"])),
+        output=texts["a"],
+        rival=texts["b"],
+        route=pair["route"],
+    )
+
+
+def _ids(workspace: Workspace, where: Standing, plan: PairLabelPlan) -> list[str]:
     params = workspace.params
     if plan.is_review:
-        wanted = where.of_state("review")["pair_id"].to_list()
-    else:
-        wanted = sample(
-            where.pairs,
-            n=plan.n_sample or params.pairs.sample,
-            least=params.pairs.agreement.min_items,
-            seed=params.seed,
-        )
-    needed = len(where.labels) + 1 if plan.is_senior else params.pairs.n_annotators
-    return queue(where.pairs, wanted, where.labels, who=annotator, needed=needed)
-
-
-def _row(
-    workspace: Workspace, plan: PairLabelPlan, annotator: str, item: PairItem, pick: Pick
-) -> dict[str, Any]:
-    """The label that an answer makes: a row of `tables.LABELS`."""
-    guidance = workspace.params.labels.guidance_version
-    return {
-        "label_id": label_id(annotator, item.pair_id, RUBRIC, guidance),
-        "trace_id": item.pair_id,
-        "item_kind": ITEM_KIND,
-        "rubric": RUBRIC,
-        "label": item.side(pick.choice),
-        "comment": pick.comment,
-        "annotator": annotator,
-        "role": "senior" if plan.is_senior else "annotator",
-        "guidance_version": guidance,
-        "created_at": workspace.now(),
-    }
-
-
-def _git_user(workspace: Workspace) -> str:
-    """The Git user's name as the stem of a label file."""
-    for key in ("user.name", "user.email"):
-        try:
-            name = annotator_name(workspace.git.text("config", "--get", key))
-        except ToolError:  # git config exits 1 when the key is not set
-            continue
-        if name:
-            return name
-    raise ConfigError(
-        "Git does not know who you are",
-        hint="run: gitloop pairs label --as NAME, or git config user.name",
+        waiting = [fate.pair_id for fate in where.fates if fate.state == "review"]
+        return where.pairs.filter(pl.col("pair_id").is_in(waiting))["pair_id"].to_list()
+    return sample(
+        where.pairs,
+        n=plan.n_sample or params.pairs.sample,
+        least=params.pairs.agreement.min_items,
+        seed=params.seed,
     )
+
+
+def _question(opened: Opened, item: Item, number: int) -> PairQuestion:
+    case = item.case
+    texts = {"a": case.output or "", "b": case.rival or ""}
+    seed = opened.workspace.params.seed
+    side = first_side(seed, case.item_id, opened.session.annotator)
+    other = "b" if side == "a" else "a"
+    n_questions = len(opened.queue.items)
+    return PairQuestion(item, texts[side], texts[other], side, number, n_questions)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from gitloop.core.label import PREFERENCE_RUBRIC, Case, Item, Session, turned
 from gitloop.core.pairs.agreement import (
     Said,
     StratumAgreement,
@@ -80,3 +81,10 @@ def standing(workspace: Workspace) -> Standing:
     strata = tuple(measure(units, said, policy, seed=params.seed))
     decided = fates(rows, said, settled_by(labels), strata, policy)
     return Standing(pairs, labels, said, strata, tuple(decided))
+
+
+def first_side(seed: int, pair_id: str, annotator: str) -> str:
+    """The side, "a" or "b", that an annotator sees first, on the page and in the terminal."""
+    session = Session(annotator, "annotator", "", {}, 1.0)
+    item = Item(Case("pair", pair_id, pair_id), PREFERENCE_RUBRIC)
+    return "b" if turned(session, item, seed) else "a"
