@@ -13,6 +13,7 @@ import polars as pl
 
 from gitloop.errors import ConfigError, DataError, StaleError, WorkspaceError
 from gitloop.params import (
+    CALL_MODES,
     OPTIMIZE_FILE,
     Params,
     Pipeline,
@@ -63,6 +64,23 @@ class Workspace:
     def pipeline(self) -> Pipeline:
         """dvc.yaml, checked; an absent one has no stages."""
         return self._configuration[1]
+
+    @property
+    def calls_mode(self) -> str:
+        """The call store's mode: `GITLOOP_CALLS_MODE`, or what params.yaml says.
+
+        The variable lets CI replay where it has no secrets, without a change of a pinned parameter.
+
+        Raises:
+            ConfigError: The variable names no mode.
+        """
+        mode = os.environ.get("GITLOOP_CALLS_MODE") or self.params.calls.mode
+        if mode not in CALL_MODES:
+            raise ConfigError(
+                f"GITLOOP_CALLS_MODE is {mode!r}, not {', '.join(CALL_MODES)}",
+                hint="unset it, or set it to one of these",
+            )
+        return mode
 
     def check_configuration(self) -> None:
         """Refuse faults in params.yaml and dvc.yaml even where neither decides the result."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tests.workflows import FORGE, Run, run_github
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -49,11 +54,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Walk:
 
 
 def test_the_story_ends_clean(demo: Walk) -> None:
-    """The tree is clean, DVC is up to date, and the golden sets prove themselves."""
+    """The tree is clean, DVC is up to date, and every pre-commit hook passes."""
     assert demo.run("git", "status", "--porcelain") == ""
     assert demo.run("git", "branch", "--show-current") == "main"
     assert demo.run("dvc", "status") == "Data and pipelines are up to date."
-    demo.run("gitloop", "verify")
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")):
+        demo.run(*shlex.split(hook["entry"]))
     assert demo.run("gitloop", "gate", "--check") != ""
 
 
@@ -115,3 +121,89 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "is not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+FORK = "github.event.pull_request.head.repo.fork"
+
+
+class PullRequest:
+    """A pull request on a forge: a fresh clone of the demo, with a remote for its data.
+
+    Args:
+        demo: Where it is cloned from.
+        place: An empty directory.
+        branch: The branch it wants to merge.
+        is_fork: Whether it comes from a fork, which sees no secrets.
+    """
+
+    def __init__(self, demo: Walk, place: Path, branch: str, *, is_fork: bool) -> None:
+        self.place, self.clone = place, place / "clone"
+        origin, clone = str(demo.root), str(self.clone)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--branch", branch, origin, clone],
+            check=True,
+            capture_output=True,
+        )
+        store = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {origin}/.dvc/cache\n"
+        (self.clone / ".dvc/config.local").write_text(store)
+        (place / "bin").mkdir()
+        (place / "bin/gh").write_text(FORGE)
+        (place / "bin/gh").chmod(0o755)
+        self.env = {
+            "PATH": f"{place}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(place),
+            "RUNNER_TEMP": str(place),
+            "GITHUB_STEP_SUMMARY": str(place / "summary.md"),
+            "DVC_NO_ANALYTICS": "1",
+            "PIP_NO_INDEX": "1",
+        }
+        self.values = {
+            f"{FORK} && 'replay' || ''": "replay" if is_fork else "",
+            "secrets.OPENAI_API_KEY": "",
+            "github.token": "token",
+            "github.repository": "team/app",
+            "github.event.number": "7",
+            "github.base_ref": "main",
+            "always()": "true",
+            f"always() && github.event_name == 'pull_request' && !{FORK}": str(not is_fork).lower(),
+        }
+
+    def push(self) -> Run:
+        """What the workflow makes of it, its steps run as they are written."""
+        workflow = (self.clone / ".github/workflows/gitloop.yml").read_text(encoding="utf-8")
+        return run_github(workflow, self.clone, self.env, self.values)
+
+    def read(self, name: str) -> str:
+        """A file that the run left."""
+        return (self.place / name).read_text(encoding="utf-8")
+
+
+NEEDS_PIP = pytest.mark.skipif(
+    find_spec("pip") is None, reason="this environment has no pip to install with"
+)
+
+
+@NEEDS_PIP
+def test_the_workflow_blocks_the_bad_pull_request(demo: Walk, tmp_path: Path) -> None:
+    """It says why in summary, annotation and comment, edits the comments, and ends in exit 2."""
+    pull_request = PullRequest(demo, tmp_path, "friendlier", is_fork=False)
+    for _ in range(2):
+        found = pull_request.push()
+        assert {name: code for name, code in found.codes.items() if code} == {"Decide": 2}
+        assert "::error" in found.told
+    verdict = pull_request.read("bin/comment-gate.md")
+    assert verdict.startswith("<!-- gitloop gate -->")
+    assert pull_request.read("summary.md") == 2 * verdict
+    assert pull_request.read("bin/comment-diff.md").startswith("<!-- gitloop diff -->")
+    log = [line.split()[0] for line in pull_request.read("bin/log").splitlines()]
+    assert log == ["added", "added", "changed", "changed"]
+
+
+@NEEDS_PIP
+def test_a_fork_is_decided_from_what_is_recorded(demo: Walk, tmp_path: Path) -> None:
+    """Without secrets the good pull request passes in replay mode, and nothing is posted."""
+    pull_request = PullRequest(demo, tmp_path, "friendlier-and-right", is_fork=True)
+    found = pull_request.push()
+    assert set(found.codes.values()) == {0}, found.told
+    assert "Comment on the pull request" not in found.codes
+    assert not (tmp_path / "bin/log").exists()

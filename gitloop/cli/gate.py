@@ -14,7 +14,6 @@ from gitloop.errors import ExitCode
 if TYPE_CHECKING:
     from gitloop.core.gate import SelfTest
     from gitloop.steps.gate import GateOutcome
-    from gitloop.steps.gate.reproduction import Reproduction
     from gitloop.steps.gate.trials import PowerReport, ProofReport
 
 FORMS = ("text", "json", "md", "junit", "sarif", "github", "gitlab")
@@ -112,31 +111,6 @@ def power(console: Console, loss: float, chance: float) -> None:
 
     report = step(console.directory, loss=loss, power=chance)
     console.show(asdict(report), lambda: _power_lines(report))
-
-
-@gate.command(cls=Verb)
-@click.argument("revision", metavar="REV")
-@pass_console
-def reproduce(console: Console, revision: str) -> int:
-    """Decide a commit again from Git and the DVC cache, and compare its gate.json byte for byte.
-
-    Nothing is scored, fetched from a judge or checked out. Exit 0 for the same bytes, else 5.
-    """
-    from gitloop.steps.gate.reproduction import reproduce as step
-
-    report = step(console.directory, revision, progress=console.progress)
-    console.show(asdict(report), lambda: _reproduction_lines(report))
-    return int(ExitCode.OK if report.is_same else ExitCode.DATA)
-
-
-def _reproduction_lines(report: Reproduction) -> list[str]:
-    if report.is_same:
-        return [f"{report.commit[:12]}: {report.found}, byte for byte as recorded"]
-    return [
-        f"{report.commit[:12]}: recorded {report.recorded}, found {report.found}",
-        f"  these keys of gate.json differ: {', '.join(report.differences) or 'only in form'}",
-        "  → was it decided before a change of its inputs was committed? run: dvc repro gate",
-    ]
 
 
 def _aa(console: Console, repeats: int, rows: int | None) -> int | None:

@@ -30,6 +30,9 @@ def verify(console: Console, *, revision: str | None, replays: bool) -> int:
 
     report = step(console.directory, revision, replays_gate=replays, progress=console.progress)
     console.show(asdict(report), lambda: _lines(report))
+    if console.is_quiet and console.form == "text":
+        for line in _findings(report):
+            console.result(line)
     return ExitCode.DATA if report.findings else ExitCode.OK
 
 
@@ -38,9 +41,15 @@ def _lines(report: VerifyReport) -> list[str]:
         f"{found.name:<20} {found.version or '–':<24} {found.n_rows:>6} rows, {found.n_parts} parts"
         for found in report.sets
     ]
-    for finding in report.findings:
-        commit = f"  ({finding.commit})" if finding.commit else ""
-        lines.append(f"{style(finding.path, fg='red')}: {finding.fact}{commit}")
+    lines += _findings(report)
     n = len(report.findings)
     told = f"{n} finding{'s' if n != 1 else ''}" if n else "everything agrees"
     return [*lines, style(f"{report.what}: {told}", bold=True)]
+
+
+def _findings(report: VerifyReport) -> list[str]:
+    lines = []
+    for finding in report.findings:
+        commit = f"  ({finding.commit})" if finding.commit else ""
+        lines.append(f"{style(finding.path, fg='red')}: {finding.fact}{commit}")
+    return lines

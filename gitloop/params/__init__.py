@@ -5,6 +5,7 @@ from gitloop.params.forms import LabelForm
 from gitloop.params.openings import OPTIMIZE_FILE, are_numbers
 from gitloop.params.pins import JudgePin, RubricPin, Target
 from gitloop.params.pipeline import (
+    CALL_MODES,
     Calibrate,
     Calls,
     Capture,
@@ -25,6 +26,7 @@ from gitloop.params.stages import Pipeline, parse_pipeline
 from gitloop.params.triage import Model, Triage
 
 __all__ = [
+    "CALL_MODES",
     "OPTIMIZE_FILE",
     "Assertion",
     "Calibrate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -120,14 +120,19 @@ class Labels(Strict):
     min_agreement: Rate = Field(default=0.6, gt=0.5, le=1)
 
 
+CallMode = Literal["record", "replay", "off"]
+CALL_MODES: tuple[str, ...] = get_args(CallMode)
+
+
 class Calls(Strict):
     """The call store.
 
     Attributes:
         mode: record (call and append on a miss), replay (a miss is an error) or off.
+            The environment variable GITLOOP_CALLS_MODE decides where it is set.
     """
 
-    mode: Literal["record", "replay", "off"] = "record"
+    mode: CallMode = "record"
 
 
 class Score(Strict):

@@ -10,7 +10,7 @@ import re
 from gitloop.reports import gate_figures as figures
 from gitloop.reports.gate_figures import Json
 
-MARKER = "<!-- gitloop-gate -->"
+MARKER = "<!-- gitloop gate -->"
 """First line of the comment: a CI job finds the one to replace by it."""
 
 LIMIT = 60_000

@@ -107,7 +107,7 @@ def test_an_assertion_without_results_exits_5(place: Gated) -> None:
     [
         ("text", "WARN  "),
         ("json", "{"),
-        ("md", "<!-- gitloop-gate -->"),
+        ("md", "<!-- gitloop gate -->"),
         ("junit", "<?xml"),
         ("sarif", "{"),
         ("github", "::"),
@@ -151,13 +151,11 @@ def test_no_line_is_over_80_columns(place: Gated, capsys: pytest.CaptureFixture[
         (["gate", "--prove"], 0),
         (["gate", "power"], 0),
         (["gate", "power", "--loss", "0"], 4),
-        (["gate", "reproduce", "HEAD"], 5),
-        (["gate", "reproduce", "nowhere"], 1),
         (["gate", "--aa", "--format", "json"], 0),
     ],
 )
 def test_trials_of_the_gate(tmp_path: Path, args: list[str], code: int) -> None:
-    """--aa, --prove, power and reproduce end with the code of what they found."""
+    """--aa, --prove and power end with the code of what they found."""
     assert run(repository(tmp_path / "repo", JudgePin()), *args) == code
 
 

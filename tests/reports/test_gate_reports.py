@@ -106,7 +106,7 @@ def test_markdown_is_cut_below_what_forges_take() -> None:
     shown = render("md", grown)
     assert len(shown) <= 60_000
     assert re.search(r"Left out for length: \d+ rows lost", shown)
-    assert shown.startswith("<!-- gitloop-gate -->")
+    assert shown.startswith("<!-- gitloop gate -->")
 
 
 def test_junit_counts_what_it_holds() -> None:

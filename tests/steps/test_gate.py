@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator
 from gitloop.errors import ConfigError, DataError, MissingObjectError, StaleError
 from gitloop.steps.baseline import baseline
 from gitloop.steps.gate import PATH, REPORT, check, gate
-from gitloop.steps.gate.reproduction import reproduce
 from gitloop.storage.golden import digest
 from tests.gate_cases import golden
 from tests.gated import PARAMS, RUBRIC, Gated, gated, thresholds
@@ -216,33 +215,3 @@ def test_the_gate_needs_none_of_the_heavy_libraries(place: Gated) -> None:
     assert not {"scipy", "sklearn", "dvc", "hdbscan", "optuna", "rich"} & set(
         ast.literal_eval(done.stdout)
     )
-
-
-def test_a_commit_is_decided_again_byte_for_byte(place: Gated) -> None:
-    """From Git and the cache alone, whatever lies in the work tree now, without touching it."""
-    break_rows(place, 12)
-    gate(place.root)
-    sha = place.commit("Break")
-    break_rows(place, 0)
-    (place.root / "params.yaml").write_text("seed: 7\n", encoding="utf-8")
-    before = place.repository.status()
-    found = reproduce(place.root, sha)
-    assert (found.is_same, found.recorded, found.differences) == (True, "fail", ())
-    assert place.repository.status() == before
-    assert place.repository.git("worktree", "list").count("\n") == 0
-
-
-def test_a_doctored_verdict_is_found_out(place: Gated) -> None:
-    """A gate.json that was edited by hand is not what its inputs give."""
-    break_rows(place, 12)
-    gate(place.root)
-    place.repository.gen({PATH: place.repository.read(PATH).replace('"fail"', '"pass"')})
-    found = reproduce(place.root, place.commit("Doctor"))
-    assert (found.is_same, found.recorded, found.found) == (False, "pass", "fail")
-    assert "verdict" in found.differences
-
-
-def test_a_commit_without_a_verdict_cannot_be_reproduced(place: Gated) -> None:
-    """There is nothing to compare with."""
-    with pytest.raises(DataError, match="holds no"):
-        reproduce(place.root, "HEAD")

@@ -1,17 +1,13 @@
-"""From a branch to a pull request: gh, glab, or the two commands; and one comment, kept fresh."""
+"""From a branch to a pull request: gh, glab, or the two commands."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from gitloop import scaffold
 from gitloop.cli.main import invoke
 from gitloop.errors import ToolError
 from gitloop.steps.promote import PromoteRequest, open_pull_request, promote
@@ -23,18 +19,6 @@ FAKE = """\
 printf '%s\\n' "$@" > "$0.args"
 echo working
 echo https://forge.example/1
-"""
-
-FORGE = """\
-#!/bin/sh
-# gh api COMMENTS [--paginate …] lists, with a body it adds; --method PATCH URL changes.
-folder=$(dirname "$0")
-for word in "$@"; do case $word in body=@*) body=${word#body=@};; esac; done
-case "$*" in
-  *--paginate*) [ ! -f "$folder/comment" ] || echo https://forge.example/comment/1;;
-  *PATCH*) cp "$body" "$folder/comment"; echo patched >> "$folder/log";;
-  *) cp "$body" "$folder/comment"; echo added >> "$folder/log";;
-esac
 """
 
 
@@ -122,33 +106,3 @@ def test_command_opens_it(
     program(tmp_path, "gh", FAKE)
     assert invoke(args) == 0
     assert "https://forge.example/1" in capsys.readouterr().out
-
-
-def test_comment_of_the_workflow_is_edited_in_place(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The workflow that init writes has one comment, found again by its hidden first line."""
-    make_promotable(repository, [failure(0)])
-    base = repository.git("rev-parse", "HEAD")
-    report = promote(repository.root, PromoteRequest((), "support", takes_all=True))
-    repository.git("merge", "--quiet", "--ff-only", str(report.branch))
-    workflow = yaml.safe_load(scaffold.text("github.yml"))
-    (step,) = [s for s in workflow["jobs"]["golden"]["steps"] if s.get("name") == "Comment"]
-    (tmp_path / "bin").mkdir()
-    program(tmp_path, "gh", FORGE)
-    own = Path(sys.executable).parent
-    monkeypatch.setenv(
-        "PATH", f"{tmp_path / 'bin'}{os.pathsep}{own}{os.pathsep}{os.environ['PATH']}"
-    )
-    names = {"COMMENTS": "repos/team/app/issues/1/comments", "BASE": base}
-    for _ in range(2):
-        subprocess.run(
-            ["/bin/sh", "-e", "-c", step["run"]],
-            cwd=repository.root,
-            env={**os.environ, **names, "RUNNER_TEMP": str(tmp_path)},
-            check=True,
-        )
-    assert (tmp_path / "bin/log").read_text().split() == ["added", "patched"]
-    comment = (tmp_path / "bin/comment").read_text()
-    assert comment.startswith("<!-- gitloop diff -->\n")
-    assert "**1 added**" in comment

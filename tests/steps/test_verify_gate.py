@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from gitloop.cli.main import invoke
@@ -65,6 +71,36 @@ def test_gate_is_derived_again_byte_for_byte(gated: Repository) -> None:
     assert verify(gated.root, "HEAD", replays_gate=True).findings == ()
     assert gated.status() == ""
     assert len(gated.git("worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_gate_is_the_same_anywhere(gated: Repository, tmp_path: Path) -> None:
+    """Another path, time zone, locale, hash seed and number of threads: the same bytes."""
+    copy = tmp_path / "elsewhere" / "a copy"
+    shutil.copytree(gated.root, copy)
+    odd = {
+        "TZ": "Pacific/Chatham",
+        "LC_ALL": "C",
+        "PYTHONHASHSEED": "11",
+        "POLARS_MAX_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "gitloop", "verify", "--gate", "HEAD"],
+        cwd=copy / "rubrics",
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **odd},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "everything agrees" in done.stdout
+
+
+def test_a_commit_without_a_result_is_told(repository: Repository) -> None:
+    """Who asks for the gate's result and finds none has not proved anything."""
+    (finding,) = verify(repository.root, "HEAD", replays_gate=True).findings
+    assert "no result to derive again" in finding.fact
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from gitloop.core.gate.inputs import BaselineRun, GateInputs, GateRubric
 from gitloop.core.gate.noise import RubricNoise, SelfTest, self_test
 from gitloop.core.gate.pins import METRICS, check_policy
 from gitloop.core.gate.planning import RowsNeeded, rows_needed
+from gitloop.core.gate.plots import rates_csv
 from gitloop.core.gate.proof import MUTATIONS, Proof, RubricProof, broken, prove
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "judged_cells",
     "plain",
     "prove",
+    "rates_csv",
     "read_document",
     "rows_needed",
     "self_test",

@@ -80,7 +80,7 @@ def drift(directory: Path, plan: DriftPlan, progress: Progress = silent) -> Drif
         ApiError: More calls failed than `score.max_error_rate` allows.
     """
     workspace = Workspace(directory)
-    if workspace.params.calls.mode == "replay":
+    if workspace.calls_mode == "replay":
         raise ConfigError(
             "calls.mode is replay: a recorded answer cannot show that a judge has changed",
             hint="set calls.mode: record in params.yaml for this run",

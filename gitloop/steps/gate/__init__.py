@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitloop.core.gate import as_document, decide, evidence, judged_cells, read_document
+from gitloop.core.gate import (
+    as_document,
+    decide,
+    evidence,
+    judged_cells,
+    rates_csv,
+    read_document,
+)
 from gitloop.errors import StaleError
 from gitloop.plugins import load as plugin
 from gitloop.protocols import Progress, silent
@@ -16,6 +23,7 @@ from gitloop.workspace import Workspace
 
 PATH = "loop/gate/gate.json"
 REPORT = "loop/gate/report.html"
+RATES = "loop/gate/rates.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class GateOutcome:
 
 
 def gate(directory: Path, *, progress: Progress = silent) -> GateOutcome:
-    """Decide, and write loop/gate/gate.json and loop/gate/report.html.
+    """Decide, and write gate.json, report.html and, for `dvc plots`, rates.csv into loop/gate.
 
     The verdict is a value: a failed gate is written like a passed one, and DVC records it.
 
@@ -67,6 +75,7 @@ def gate(directory: Path, *, progress: Progress = silent) -> GateOutcome:
     progress("gate", 2, 3)
     value = document | {"evidence": evidence(loaded.inputs, report, judged)}
     write_text(workspace.root / REPORT, plugin("reports", "html")().render(value))
+    write_text(workspace.root / RATES, rates_csv(document))
     write_json(workspace.root / PATH, document)
     progress("gate", 3, 3)
     return GateOutcome(PATH, document)

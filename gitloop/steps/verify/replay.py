@@ -25,11 +25,12 @@ def replay_gate(workspace: Workspace, commit: str) -> list[Finding]:
     """What differs when score and gate run again at the commit, with every call replayed.
 
     They run in a worktree of their own, which goes away again, as new processes of this very
-    gitloop. A call that was never recorded is a finding: replay asks nobody.
+    gitloop. A call that was never recorded is a finding: replay asks nobody. So is a commit without
+    a result.
     """
     tree = CommitTree(workspace.git, commit)
     if not tree.has(GATE):
-        return []
+        return [Finding(GATE, "is not there: no result to derive again", commit[:12])]
     recorded = tree.read([GATE])[0]
     with _worktree(workspace, commit) as place:
         for verb in _VERBS:
@@ -69,31 +70,16 @@ def _worktree(workspace: Workspace, commit: str) -> Iterator[Path]:
             config.parent.mkdir(exist_ok=True)
             cache = workspace.dvc.cache_dirs()[0].absolute()
             config.write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
-            _replay_only(place / "params.yaml")
             yield place
         finally:
             git.run("worktree", "remove", "--force", str(place))
-
-
-def _replay_only(path: Path) -> None:
-    """Set calls.mode to replay; the gate's policy and pins do not hold it."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept, is_calls = [], False
-    for line in lines:
-        if line[:1] not in (" ", "\t", "#", "\n", "\r"):
-            is_calls = line.startswith("calls:")
-        if not is_calls:
-            kept.append(line)
-    text = "".join(kept)
-    gap = "" if not text or text.endswith("\n") else "\n"
-    path.write_text(f"{text}{gap}calls:\n  mode: replay\n", encoding="utf-8")
 
 
 def _environment() -> dict[str, str]:
     proxies = ("http_proxy", "https_proxy", "all_proxy")
     blocked = dict.fromkeys((*proxies, *map(str.upper, proxies)), _NOWHERE)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**kept, **blocked, "NO_PROXY": "", "no_proxy": ""}
+    return {**kept, **blocked, "NO_PROXY": "", "no_proxy": "", "GITLOOP_CALLS_MODE": "replay"}
 
 
 def _parsed(content: bytes) -> Any:  # noqa: ANN401 -- JSON holds anything
