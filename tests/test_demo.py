@@ -138,12 +138,9 @@ class PullRequest:
 
     def __init__(self, demo: Walk, place: Path, branch: str, *, is_fork: bool) -> None:
         self.place, self.clone = place, place / "clone"
-        origin, clone = str(demo.root), str(self.clone)
-        subprocess.run(
-            ["git", "clone", "--quiet", "--branch", branch, origin, clone],
-            check=True,
-            capture_output=True,
-        )
+        origin = str(demo.root)
+        clone = ["git", "clone", "--quiet", "--branch", branch, origin, str(self.clone)]
+        subprocess.run(clone, check=True, capture_output=True)
         store = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {origin}/.dvc/cache\n"
         (self.clone / ".dvc/config.local").write_text(store)
         (place / "bin").mkdir()
