@@ -24,6 +24,8 @@ rubrics:
       use: openai
       model: judge-1
       parameters: {{base_url: "{url}"}}
+optimize:
+  teacher: {{use: openai, parameters: {{model: teacher-1, base_url: "{url}"}}}}
 """
 
 ASKED = RUBRIC.replace(
@@ -33,23 +35,38 @@ ASKED = RUBRIC.replace(
     "      Fail when it names an office.\n",
 )
 
+REASON = "The answer is polite."
+
 Score = Callable[[str], float]
 """The whole text that the judge is shown → its score."""
 
+Teach = Callable[[str], str]
+"""The question → what the teacher says."""
+
+
+def silent(_question: str) -> str:
+    """A teacher with nothing to say."""
+    return "I would leave it as it is."
+
 
 @contextmanager
-def judged_repository(root: Path, score: list[Score], n: int = 60) -> Iterator[Repository]:
+def judged_repository(
+    root: Path, score: list[Score], n: int = 60, teach: Teach = silent
+) -> Iterator[Repository]:
     """Sixty labelled traces, every second one invented, and a model that scores as told.
 
     Args:
         root: Where to make it.
         score: Its last item scores; a test may append another, and the judge has changed.
         n: Traces.
+        teach: What the teacher says.
     """
 
     def respond(payload: dict[str, Any], _nth: int) -> Reply:
         shown = "\n".join(message["content"] for message in payload["messages"])
-        return said(json.dumps({"reason": "as told", "score": score[-1](shown)}))
+        if payload["model"] == "teacher-1":
+            return said(teach(shown))
+        return said(json.dumps({"reason": REASON, "score": score[-1](shown)}))
 
     with endpoint(respond) as found:
         repository = labelled_repository(root, n)

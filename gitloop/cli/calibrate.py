@@ -41,7 +41,24 @@ MARKS = {"error": "x", "warning": "!", "note": "·"}
     help="With --estimate: each value apart.",
 )
 @click.option(
-    "--rubric", "rubrics", multiple=True, metavar="NAME", help="With --card, --history: only this."
+    "--propose",
+    is_flag=True,
+    help="Where do rubric and people disagree? A better text goes on a branch.",
+)
+@click.option(
+    "--rewrites",
+    type=click.IntRange(min=1, max=16),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="With --propose: texts to ask the model for.",
+)
+@click.option(
+    "--rubric",
+    "rubrics",
+    multiple=True,
+    metavar="NAME",
+    help="With --card, --history, --propose: only this.",
 )
 @pass_console
 def calibrate(
@@ -51,6 +68,8 @@ def calibrate(
     history: bool,
     estimate: int | None,
     by: str | None,
+    propose: bool,
+    rewrites: int,
     rubrics: tuple[str, ...],
 ) -> None:
     """Find the score from which each judge's verdict agrees best with people.
@@ -58,13 +77,14 @@ def calibrate(
     \b
     gitloop calibrate && dvc metrics diff
     gitloop calibrate --card --format html > card.html
+    gitloop calibrate --propose
     """  # noqa: D301 -- \b is click's mark for a verbatim block
-    if sum((card, history, estimate is not None)) > 1:
-        raise click.UsageError("--card, --history and --estimate exclude each other")
+    if sum((card, history, propose, estimate is not None)) > 1:
+        raise click.UsageError("--card, --history, --estimate and --propose exclude each other")
     if by and estimate is None:
         raise click.UsageError("--by goes with --estimate")
-    if rubrics and not (card or history):
-        raise click.UsageError("--rubric goes with --card or --history")
+    if rubrics and not (card or history or propose):
+        raise click.UsageError("--rubric goes with --card, --history or --propose")
     if console.form in {"md", "html"} and not card:
         raise click.UsageError(f"--format {console.form} goes with --card")
     if card:
@@ -73,6 +93,8 @@ def calibrate(
         _history(console, rubrics)
     elif estimate is not None:
         _estimate(console, estimate, by)
+    elif propose:
+        _propose(console, rubrics, rewrites)
     else:
         from gitloop.steps.calibrate import calibrate as step
 
@@ -100,6 +122,20 @@ def _estimate(console: Console, n: int, by: str | None) -> None:
 
     report = estimate(console.directory, n=n, by=by, progress=console.progress)
     console.show(asdict(report), lambda: _estimate_lines(report))
+
+
+def _propose(console: Console, rubrics: tuple[str, ...], n_rewrites: int) -> None:
+    from gitloop.reports.rewrite import terminal_lines
+    from gitloop.steps.calibrate import propose
+
+    report = propose(
+        console.directory, rubrics=rubrics, n_rewrites=n_rewrites, progress=console.progress
+    )
+    value = asdict(report)
+    skipped = [f"· {name}: {why}" for name, why in report.skipped.items()]
+    console.show(
+        value, lambda: [line for one in value["rubrics"] for line in terminal_lines(one)] + skipped
+    )
 
 
 def _lines(report: CalibrateReport) -> list[str]:

@@ -24,6 +24,7 @@ from gitloop.params.prompts import Prompt, parse_prompt, with_openings
 from gitloop.params.rubrics import Rubric, parse_rubric
 from gitloop.params.stages import Pipeline, parse_pipeline
 from gitloop.params.triage import Model, Triage
+from gitloop.params.versions import next_version
 
 __all__ = [
     "CALL_MODES",
@@ -58,6 +59,7 @@ __all__ = [
     "Target",
     "Triage",
     "are_numbers",
+    "next_version",
     "parse_dataset",
     "parse_params",
     "parse_pipeline",

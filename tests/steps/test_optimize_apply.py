@@ -9,9 +9,9 @@ import pytest
 from gitloop.cli.main import invoke
 from gitloop.core.optimize import prompt_file
 from gitloop.errors import DataError, StaleError, WorkspaceError
-from gitloop.params import parse_prompt
+from gitloop.params import next_version, parse_prompt
 from gitloop.records import Candidate
-from gitloop.steps.optimize import next_version, optimize, propose
+from gitloop.steps.optimize import optimize, propose
 from gitloop.steps.prompt import diff_prompts, render_prompt
 from gitloop.workspace import Workspace
 from tests.repositories import Repository

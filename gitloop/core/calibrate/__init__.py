@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gitloop.core.calibrate.abstention import Abstention
 from gitloop.core.calibrate.card import JudgeCard, judge_card
+from gitloop.core.calibrate.clauses import Clause, Dispute, dispute, split_clauses
 from gitloop.core.calibrate.drift import Drift, Flip, drift
 from gitloop.core.calibrate.estimates import ArmErrors, Estimate, Line, estimate_rates
 from gitloop.core.calibrate.evidence import Evidence, LabelRules, gather
@@ -17,12 +18,23 @@ from gitloop.core.calibrate.fitting import FitPolicy, fit, scored_items
 from gitloop.core.calibrate.history import HistoryPoint, Recorded, threshold_history
 from gitloop.core.calibrate.rendering import Pins, curve_csv, metrics, thresholds
 from gitloop.core.calibrate.results import Calibration, CurvePoint
+from gitloop.core.calibrate.rewriting import (
+    Comparison,
+    best_rewrite,
+    compare,
+    halves,
+    question,
+    rewrite_fault,
+)
 
 __all__ = [
     "Abstention",
     "ArmErrors",
     "Calibration",
+    "Clause",
+    "Comparison",
     "CurvePoint",
+    "Dispute",
     "Drift",
     "Estimate",
     "Evidence",
@@ -35,14 +47,21 @@ __all__ = [
     "Line",
     "Pins",
     "Recorded",
+    "best_rewrite",
+    "compare",
     "curve_csv",
+    "dispute",
     "drift",
     "estimate_rates",
     "fit",
     "gather",
+    "halves",
     "judge_card",
     "metrics",
+    "question",
+    "rewrite_fault",
     "scored_items",
+    "split_clauses",
     "threshold_history",
     "thresholds",
 ]

@@ -1,4 +1,4 @@
-"""`gitloop calibrate`: the stage, cards, estimates, history; and `gitloop judge drift`."""
+"""`gitloop calibrate`: the stage and everything around it; and `gitloop judge drift`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from gitloop.steps.calibrate.cards import CARD_SCHEMA, judge_cards
 from gitloop.steps.calibrate.drift import DriftPlan, DriftReport, drift
 from gitloop.steps.calibrate.estimates import EstimateReport, estimate
 from gitloop.steps.calibrate.history import ChangePoint, HistoryReport, history
+from gitloop.steps.calibrate.propose import ProposeReport, propose
 from gitloop.steps.calibrate.stage import CalibratedRubric, CalibrateReport, calibrate
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "DriftReport",
     "EstimateReport",
     "HistoryReport",
+    "ProposeReport",
     "calibrate",
     "drift",
     "estimate",
     "history",
     "judge_cards",
+    "propose",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -11,7 +10,7 @@ from typing import Any
 
 from gitloop.core.optimize import prompt_file
 from gitloop.errors import DataError, StaleError, WorkspaceError
-from gitloop.params import Prompt, parse_prompt
+from gitloop.params import Prompt, next_version, parse_prompt
 from gitloop.reports.proposal import as_pull_request
 from gitloop.steps.optimize.artefacts import SCHEMA
 from gitloop.steps.optimize.searched import FOLDER
@@ -105,14 +104,6 @@ def _proposed_file(
     changed = {name: getattr(found.head, name) for name in ("parameters", "instructions", "values")}
     head = own.head.model_copy(update={"version": version, **changed})
     return now, prompt_file(now, found.model_copy(update={"head": head})), version
-
-
-def next_version(version: str) -> str:
-    """The version with its last number raised by one, or with ".1" where it has none."""
-    found = re.search(r"(\d+)(?!.*\d)", version)
-    if found is None:
-        return f"{version}.1"
-    return f"{version[: found.start()]}{int(found[1]) + 1}{version[found.end() :]}"
 
 
 def _document(workspace: Workspace) -> Mapping[str, Any]:
