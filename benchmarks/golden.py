@@ -1,20 +1,23 @@
 """Golden sets beside what a team would use without them, in one process run.
 
-    python benchmarks/golden.py [--rows 1000000] [--diff 100000] [--parts 500] [--folder DIR]
+    python benchmarks/golden.py [--only NAME]… [--rows 1000000] [--diff 100000] [--parts 500]
+                                [--many 10000] [--peers PYTHON] [--folder DIR]
 
-growth:  bytes that 100 more rows add to DVC's cache, beside one Parquet file.   wanted ≤ 50 KB
-diff:    row diff of two versions over polars' keyed join of the same files.     wanted ≤ 3
-         daff and csv-diff over ours, where they are installed.                  wanted ≥ 20
-reading: a set at an old revision, with `dvc.api.open` of the same file over it. wanted ≥ 20
-git:     `git diff` of a pointer whose rows are remembered, above plain.         wanted ≤ 60 ms
-parts:   CPU of `verify` over many parts, the second time.                       wanted ≤ 2 s
+diff     row diff of two versions over polars' keyed join of the same files.     wanted ≤ 3
+peers    daff and csv-diff over ours, on the same rows, each from its own form.  wanted ≥ 20
+         They are not installed with gitloop: --peers names a Python that has them.
+shared   of two versions that share nine parts of ten, how many parts are read.  wanted: 2
+reading  a set at an old revision, with `dvc.api.open` of the same file over it. wanted ≥ 20
+git      `git diff` of a pointer whose rows are remembered, above plain.         wanted ≤ 60 ms
+parts    CPU of `verify` over many parts, the second time.                       wanted ≤ 2 s
          parts after `compact`, and whether the dataset digest stayed.
+many     a set of ten thousand parts: building, reading, proof, diff, compaction.
+growth   bytes that 100 more rows add to DVC's cache, beside one Parquet file.   wanted ≤ 50 KB
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import resource
 import subprocess
@@ -31,11 +34,12 @@ import polars as pl
 
 from gitloop.core.diff import compare
 from gitloop.digests import row_id
-from gitloop.steps.golden import ChangeRequest, compact
+from gitloop.steps.diff import DiffRequest, diff
+from gitloop.steps.golden import ChangeRequest, compact, edit
 from gitloop.steps.verify import verify
 from gitloop.storage import drivers, parquet
 from gitloop.storage.git import GitRepository
-from gitloop.storage.golden import GoldenSet
+from gitloop.storage.golden import GoldenSet, Part
 from gitloop.storage.golden_commits import NEW, Destination, GoldenWriter, Rewrite
 from gitloop.storage.golden_parts import MAX_ROWS
 from gitloop.tables import GOLDEN
@@ -49,19 +53,28 @@ AT = datetime(2026, 5, 28, tzinfo=UTC)
 def main() -> None:
     """Run every comparison and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", action="append", help="run just these; all of them otherwise")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows that 100 are added to")
     parser.add_argument("--diff", type=int, default=100_000, help="rows of the compared versions")
     parser.add_argument("--parts", type=int, default=500, help="parts to verify and compact")
+    parser.add_argument("--many", type=int, default=10_000, help="parts of the largest set")
+    parser.add_argument("--peers", default=sys.executable, help="a Python with daff and csv-diff")
     parser.add_argument("--folder", type=Path, default=None, help="a directory on a real disk")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        diffing(folder, options.diff)
-        peers(folder, min(options.diff, 10_000))
-        reading(repository(folder / "reading"))
-        git_diff(repository(folder / "git"))
-        many_parts(repository(folder / "parts"), options.parts)
-        growth(repository(folder / "growth"), options.rows)
+        programs: dict[str, Callable[[], None]] = {
+            "diff": lambda: diffing(folder, options.diff),
+            "peers": lambda: peers(folder, options.diff, options.peers),
+            "shared": lambda: sharing(repository(folder / "shared")),
+            "reading": lambda: reading(repository(folder / "reading")),
+            "git": lambda: git_diff(repository(folder / "git")),
+            "parts": lambda: many_parts(repository(folder / "parts"), options.parts),
+            "many": lambda: very_many_parts(repository(folder / "many"), options.many),
+            "growth": lambda: growth(repository(folder / "growth"), options.rows),
+        }
+        for program in options.only or programs:
+            programs[program]()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of everything: {peak:,.0f} MB")
 
@@ -129,37 +142,68 @@ def diffing(folder: Path, n: int) -> None:
     print(f"diff, {n:,} rows: join {base:.3f} s, ours {mine:.3f} s: {mine / base:.2f} × (≤ 3)")
 
 
-def peers(folder: Path, n: int) -> None:
-    """Daff and csv-diff over ours, on the columns that a CSV can hold."""
+PEERS = {
+    "csv-diff": "import csv_diff\n"
+    "a, b = (csv_diff.load_csv(open(p), key='row_id', dialect='excel') for p in sys.argv[1:3])\n"
+    "found = csv_diff.compare(a, b)\n"
+    "n = len(found['changed'])",
+    "daff": "import csv, daff\n"
+    "a, b = (daff.PythonTableView([list(r) for r in csv.reader(open(p))])"
+    " for p in sys.argv[1:3])\n"
+    "flags = daff.CompareFlags()\nflags.addPrimaryKey('row_id')\n"
+    "out = daff.PythonTableView([])\n"
+    "daff.TableDiff(daff.compareTables(a, b, flags).align(), flags).hilite(out)\n"
+    "n = sum('->' in str(out.getCell(0, k)) for k in range(out.get_height()))",
+}
+"""What the peers run. csv-diff is spared its guess at the CSV dialect: it takes longer than all."""
+
+
+def peers(folder: Path, n: int, python: str) -> None:
+    """Daff and csv-diff over ours: the same rows and columns, those that a CSV can hold.
+
+    Each reads its own form: they CSV, ours Parquet, as golden sets are kept.
+    """
     table = rows(0, n)
     flat = [name for name, dtype in table.schema.items() if dtype != pl.List]
-    one, other = table.select(flat), changed(table).select(flat)
-    paths = folder / "a.csv", folder / "b.csv"
-    one.write_csv(paths[0])
-    other.write_csv(paths[1])
-    mine = seconds(lambda: compare(pl.read_csv(paths[0]), pl.read_csv(paths[1]), {}))
-    programs = {
-        "csv_diff": "import csv_diff\n"
-        "a, b = (csv_diff.load_csv(open(p), key='row_id') for p in sys.argv[1:3])\n"
-        "csv_diff.compare(a, b)",
-        "daff": "import csv, daff\n"
-        "a, b = (daff.PythonTableView([list(r) for r in csv.reader(open(p))])"
-        " for p in sys.argv[1:3])\n"
-        "flags = daff.CompareFlags()\nflags.addPrimaryKey('row_id')\n"
-        "daff.TableDiff(daff.compareTables(a, b, flags).align(), flags).hilite("
-        "daff.PythonTableView([]))",
-    }
-    for name, program in programs.items():
-        if importlib.util.find_spec(name) is None:
-            print(f"diff, {name}: not installed; pip install daff csv-diff to compare")
-            continue
+    paths: list[str] = []
+    for name, side in (("a", table), ("b", changed(table))):
+        paths.append(str(folder / f"{name}-flat.csv"))
+        side.select(flat).write_csv(paths[-1])
+        side.select(flat).write_parquet(folder / f"{name}-flat.parquet")
+    ones, others = folder / "a-flat.parquet", folder / "b-flat.parquet"
+    mine = seconds(lambda: compare(pl.read_parquet(ones), pl.read_parquet(others), {}))
+    found = compare(pl.read_parquet(ones), pl.read_parquet(others), {}).n_changed
+    for name, program in PEERS.items():
         timed = f"import sys, time\nstart = time.perf_counter()\n{program}\n"
-        timed += "print(time.perf_counter() - start)"
-        command = [sys.executable, "-W", "ignore", "-c", timed, *map(str, paths)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        theirs = float(done.stdout.splitlines()[-1])
-        told = f"{name} {theirs:.2f} s, ours {mine:.3f} s: {theirs / mine:.0f} × (≥ 20)"
-        print(f"diff, {n:,} rows of CSV: {told}")
+        timed += "print(time.perf_counter() - start, n)"
+        command = [python, "-W", "ignore", "-c", timed, *paths]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"diff, {name}: not measured: {done.stderr.strip().splitlines()[-1]}")
+            continue
+        theirs, seen = done.stdout.split()
+        told = f"{name} {float(theirs):.2f} s, ours {mine:.3f} s: {float(theirs) / mine:.0f} ×"
+        print(f"diff, {n:,} rows: {told} (≥ 20); changed rows {seen} and {found}")
+
+
+def sharing(root: Path) -> None:
+    """How many parts a diff reads of two versions that differ in one part of ten."""
+    for number in range(10):
+        add(root, rows(number * 100, 100))
+    change = ChangeRequest("support", "A slip")
+    row = rows(0, 1)["row_id"][0]
+    branch = edit(root, change, [row], ["reference=Better."]).branch
+    read: list[str] = []
+    original = GoldenSet.read_raw
+
+    def counted(golden: GoldenSet, part: Part) -> pl.DataFrame:
+        read.append(part.id)
+        return original(golden, part)
+
+    GoldenSet.read_raw = counted  # type: ignore[assignment,method-assign]
+    diff(root, DiffRequest("HEAD", branch))
+    GoldenSet.read_raw = original  # type: ignore[method-assign]
+    print(f"diff of 10 parts of which one differs: {len(read)} parts read (2: before and after)")
 
 
 def reading(root: Path) -> None:
@@ -216,12 +260,12 @@ def git_diff(root: Path) -> None:
     environment = {**os.environ, "PATH": own}
     scope = ["--", "golden/support/parts"]
 
-    def diff(*options: str) -> None:
+    def run(*options: str) -> None:
         command = ["/usr/bin/env", "git", "diff", *options, start, "HEAD", *scope]
         subprocess.run(command, cwd=root, env=environment, check=True, stdout=subprocess.DEVNULL)
 
-    diff()  # the first time the rows are remembered
-    plain, driven = seconds(lambda: diff("--no-textconv")), seconds(diff)
+    run()  # the first time the rows are remembered
+    plain, driven = seconds(lambda: run("--no-textconv")), seconds(run)
     each = (driven - plain) / 10 * 1e3
     print(f"git diff: {each:.1f} ms per pointer above plain (≤ 60 ms)")
 
@@ -241,6 +285,43 @@ def many_parts(root: Path, n: int) -> None:
     after = Workspace(root).golden("support", branch)
     told = "the digest stayed" if before.sha256() == after.sha256() else "THE DIGEST MOVED"
     print(f"compact: {n} parts → {len(after.parts())}; {told}")
+
+
+def very_many_parts(root: Path, n: int) -> None:
+    """A set of ten thousand parts of one row each, in one promotion."""
+    table = rows(0, n)
+    parts = {f"{NEW}{k:06}": table[k : k + 1] for k in range(n)}
+    workspace = Workspace(root)
+    writer = GoldenWriter(workspace.git, workspace.dvc)
+    head = str(workspace.git.head())
+
+    def build() -> None:
+        golden = workspace.golden("support", head)
+        rewrite = Rewrite(parts, added=table["row_id"].to_list())
+        plan = writer.plan(golden, rewrite, kind="promote", at=AT)
+        writer.commit(plan, Destination("next", head, "Add rows"))
+        git(root, "merge", "--quiet", "--ff-only", "next")
+
+    told = [f"building {timed(build):.0f} s"]
+    told.append(f"digest {timed(lambda: workspace.golden('support', 'HEAD').sha256()):.1f} s")
+    told.append(f"reading {timed(lambda: workspace.golden('support', 'HEAD').read()):.1f} s")
+    findings: list[object] = []
+    told.append(f"verify {timed(lambda: findings.extend(verify(root, 'HEAD').findings)):.1f} s")
+    change = ChangeRequest("support", "A slip", onto="edited")
+    row = table["row_id"][0]
+    told.append(f"edit {timed(lambda: edit(root, change, [row], ['reference=x'])):.1f} s")
+    told.append(f"diff {timed(lambda: diff(root, DiffRequest('HEAD', 'edited'))):.1f} s")
+    fewer = ChangeRequest("support", "Fewer parts", onto="fewer")
+    told.append(f"compact {timed(lambda: compact(root, fewer)):.0f} s")
+    left = len(workspace.golden("support", "fewer").parts())
+    print(f"{n:,} parts → {left}, {len(findings)} findings, CPU: {', '.join(told)}")
+
+
+def timed(action: Callable[[], object]) -> float:
+    """CPU seconds of one run."""
+    began = time.process_time()
+    action()
+    return time.process_time() - began
 
 
 def growth(root: Path, n: int) -> None:

@@ -39,8 +39,19 @@ def _canonical(value: Any) -> Any:  # noqa: ANN401 -- JSON holds anything
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return _time(value)
     return value
+
+
+def _time(value: Any) -> str:  # noqa: ANN401 -- whatever JSON does not know
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    raise TypeError(f"{type(value).__name__} has no canonical JSON")
+
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_time
+)
 
 
 def sha256(text: str) -> str:
@@ -58,9 +69,24 @@ def row_id(*, input: str, context: str | None, route: str | None) -> str:  # noq
     return sha256_of({"context": context, "input": input, "route": route})[:16]
 
 
-def row_digest(row: Mapping[str, Any]) -> str:
+def row_text(row: dict[str, Any]) -> str:
+    """One table row as canonical JSON, several times faster than `canonical_json`.
+
+    Every part of a text in NFC is in NFC (UAX #15), and JSON escapes no character that composes
+    with another: so where the whole line is in NFC, its cells are.
+
+    Args:
+        row: As polars gives it: every key, inner ones too, is a text.
+    """
+    text = _ENCODER.encode(row)
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return text
+    return canonical_json(row)
+
+
+def row_digest(row: dict[str, Any]) -> str:
     """SHA-256 of one golden row, hex."""
-    return sha256_of(row)
+    return sha256(row_text(row))
 
 
 def dataset_digest(row_digests: Iterable[str], schema: Mapping[str, str]) -> str:

@@ -71,9 +71,9 @@ class Table:
             for name in rows.columns
             if name not in self.schema
         ]
-        sound = []
+        sound, schema = [], rows.schema
         for column in self.columns:
-            fault = _fault(column, rows)
+            fault = _fault(column, schema)
             if fault:
                 found.append(fault)
             else:
@@ -84,11 +84,11 @@ class Table:
         return found
 
 
-def _fault(column: Column, rows: pl.DataFrame) -> str:
+def _fault(column: Column, schema: pl.Schema) -> str:
     """What is wrong with the column as a whole, or ""."""
-    if column.name not in rows.columns:
+    if column.name not in schema:
         return f"column {column.name!r} ({column.dtype}) is missing"
-    actual = rows.schema[column.name]
+    actual = schema[column.name]
     if actual != column.dtype:
         return f"column {column.name!r} is {actual}, not {column.dtype}"
     return ""

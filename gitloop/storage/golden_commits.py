@@ -116,9 +116,11 @@ class GoldenWriter:
     ) -> Plan:
         """Work out the version, the names of new parts and what the record will say."""
         digests: dict[str, str] = {}
-        for part in golden.parts():
-            if part.id not in rewrite.parts and part.id not in rewrite.removed:
-                digests |= golden.row_digests(part)
+        gone = {*rewrite.parts, *rewrite.removed}
+        kept = [part for part in golden.parts() if part.id not in gone]
+        golden.remember(kept)
+        for part in kept:
+            digests |= golden.row_digests(part)
         for rows in rewrite.parts.values():
             digests |= digests_of(rows)
         change = Change(
@@ -191,14 +193,19 @@ class GoldenWriter:
 
 def _named(rewrite: Rewrite, record: str) -> dict[str, pl.DataFrame]:
     """The parts under their own names, new rows marked with the record that brings them in."""
-    added = list(rewrite.added)
-    stamp = pl.when(pl.col("row_id").is_in(added)).then(pl.lit(record))
+    added = set(rewrite.added)
     named, number = {}, 0
     for part_id, rows in sorted(rewrite.parts.items()):
         name = part_id
         if part_id.startswith(NEW):
             name = record if number == 0 else f"{record}.{number}"
             number += 1
-        stamped = stamp.otherwise(pl.col("promoted_in")).alias("promoted_in")
-        named[name] = rows.with_columns(stamped) if added else rows
+        named[name] = _stamped(rows, added, record) if added else rows
     return named
+
+
+def _stamped(rows: pl.DataFrame, added: set[str], record: str) -> pl.DataFrame:
+    """The rows, those that come in marked with the record that brings them."""
+    pairs = rows.select("row_id", "promoted_in").iter_rows()
+    stamps = [record if row_id in added else before for row_id, before in pairs]
+    return rows.with_columns(pl.Series("promoted_in", stamps, dtype=pl.String))

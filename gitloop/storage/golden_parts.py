@@ -12,7 +12,7 @@ import polars as pl
 from gitloop.digests import dataset_digest
 from gitloop.storage import parquet
 from gitloop.storage.dvc import Dvc, Pointer
-from gitloop.storage.golden import digests_of
+from gitloop.storage.golden import digests_of, remember_digests
 from gitloop.storage.lineage import SCHEMA, PartState
 from gitloop.tables import GOLDEN
 
@@ -59,7 +59,7 @@ def write_parts(dvc: Dvc, part_id: str, rows: pl.DataFrame) -> list[WrittenPart]
             name = part_id if number == 1 else f"{part_id}.{number}"
             pointer = dvc.store(path)
             frame = parquet.read(path, GOLDEN, source=name)
-            written.append(_written(name, pointer, frame))
+            written.append(_written(dvc, name, pointer, frame))
     return written
 
 
@@ -73,11 +73,13 @@ def write_part(dvc: Dvc, part_id: str, rows: pl.DataFrame) -> WrittenPart:
     with tempfile.TemporaryDirectory(dir=dvc.scratch, prefix="parts-") as folder:
         path = Path(folder) / "part.parquet"
         ordered = parquet.write(path, GOLDEN, rows)
-        return _written(part_id, dvc.store(path), ordered)
+        return _written(dvc, part_id, dvc.store(path), ordered)
 
 
-def _written(name: str, pointer: Pointer, rows: pl.DataFrame) -> WrittenPart:
-    rows_sha256 = dataset_digest(digests_of(rows).values(), SCHEMA)
+def _written(dvc: Dvc, name: str, pointer: Pointer, rows: pl.DataFrame) -> WrittenPart:
+    digests = digests_of(rows)
+    remember_digests(dvc, pointer.md5, digests)
+    rows_sha256 = dataset_digest(digests.values(), SCHEMA)
     state = PartState(name, pointer.md5, rows_sha256, rows.height)
     return WrittenPart(state, Pointer(pointer.md5, pointer.size, f"{name}.parquet", "../data"))
 

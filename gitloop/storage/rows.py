@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gitloop.digests import canonical_json
+from gitloop.digests import row_text
 from gitloop.storage.files import write_text
 
 
@@ -14,7 +14,7 @@ def row_lines(rows: pl.DataFrame) -> str:
     """One line of canonical JSON per row, sorted by row_id, the id first."""
     ordered = rows.sort("row_id")
     return "".join(
-        f"{row['row_id']} {canonical_json({k: v for k, v in row.items() if k != 'row_id'})}\n"
+        f"{row['row_id']} {row_text({k: v for k, v in row.items() if k != 'row_id'})}\n"
         for row in ordered.iter_rows(named=True)
     )
 

@@ -135,9 +135,11 @@ def compact(directory: Path, request: ChangeRequest) -> ChangeReport:
         rest = _without_rows(golden, _repeats(golden))
         if not groups and not rest:
             raise DataError(f"the parts of {golden.name} cannot be joined any further")
-        joined = {}
+        joined, own = {}, set(rest)
         for number, group in enumerate(groups):
-            frames = [rest.pop(name, golden.read_part(parts[name])) for name in group]
+            frames = [rest.pop(name) for name in group if name in rest]
+            whole = [parts[name] for name in group if name not in own]
+            frames += [golden.read_parts(whole)] if whole else []
             joined[f"{NEW}{number:04}"] = pl.concat(frames)
         left = _rewrite(rest)
         return Rewrite(
@@ -173,6 +175,7 @@ def _holders(golden: GoldenSet) -> dict[str, list[str]]:
     """row_id → the parts that hold it: one, or more after two promotions of one case."""
     parts = golden.parts()
     golden.fetch(parts)
+    golden.remember(parts)
     holders: dict[str, list[str]] = {}
     for part in parts:
         for row_id in golden.row_digests(part):

@@ -164,7 +164,9 @@ def _look_at(golden: GoldenSet, tree: Tree) -> tuple[SetSummary, SetFacts, list[
     parts = _pointers(golden, tree, findings)
     with suppress(MissingObjectError):  # each part that is missing is told below
         golden.fetch([part for part in parts if not _is_damaged(golden, part)])
-    facts = [found for part in parts if (found := _part(golden, part, findings)) is not None]
+    golden.remember([part for part in parts if _is_at_hand(golden, part)])
+    sound = [found for part in parts if (found := _part(golden, part, findings)) is not None]
+    facts = _facts(golden, sound)
     is_whole = len(facts) == len(golden.pointer_paths()) and len(records) == len(
         golden.record_paths()
     )
@@ -183,6 +185,10 @@ def _is_damaged(golden: GoldenSet, part: Part) -> bool:
     except DataError:
         return True
     return False
+
+
+def _is_at_hand(golden: GoldenSet, part: Part) -> bool:
+    return not _is_damaged(golden, part) and golden.locate(part) is not None
 
 
 def _records(golden: GoldenSet, tree: Tree, findings: list[Finding]) -> list[GoldenRecord]:
@@ -205,8 +211,10 @@ def _pointers(golden: GoldenSet, tree: Tree, findings: list[Finding]) -> list[Pa
     return found
 
 
-def _part(golden: GoldenSet, part: Part, findings: list[Finding]) -> PartFacts | None:
-    """What one part holds, or None, with a finding, where it cannot be read."""
+def _part(
+    golden: GoldenSet, part: Part, findings: list[Finding]
+) -> tuple[Part, dict[str, str]] | None:
+    """The part and its row digests, or None, with a finding, where it cannot be read."""
     try:
         path = golden.locate(part)
         if path is None:
@@ -216,25 +224,42 @@ def _part(golden: GoldenSet, part: Part, findings: list[Finding]) -> PartFacts |
         if part.pointer.size not in (None, path.stat().st_size):
             told = f"says {part.pointer.size} bytes, but its object has {path.stat().st_size}"
             findings.append(Finding(part.pointer_path, told))
-        rows = golden.row_digests(part)
-        columns = ["group_id", "split", "promoted_in", "set"]
-        table = pl.read_parquet(path, columns=columns, hive_partitioning=False)
+        return part, golden.row_digests(part)
     except DataError as error:
         findings.append(_told(part.pointer_path, error))
         return None
-    pairs = table.select("group_id", "split").unique().iter_rows()
-    groups: dict[str, frozenset[str]] = {}
-    for group, split in pairs:
-        groups[group] = groups.get(group, frozenset()) | {split}
-    return PartFacts(
-        id=part.id,
-        path=part.pointer_path,
-        md5=part.pointer.md5,
-        rows=rows,
-        groups=groups,
-        records=frozenset(table["promoted_in"].unique().to_list()),
-        sets=frozenset(table["set"].unique().to_list()),
-    )
+
+
+def _facts(golden: GoldenSet, parts: list[tuple[Part, dict[str, str]]]) -> list[PartFacts]:
+    """What the parts hold, read together."""
+    if not parts:
+        return []
+    names = ["group_id", "split", "promoted_in", "set"]
+    held: dict[str, set[tuple[str, ...]]] = {}
+    try:
+        table = golden.scan([part for part, _ in parts], names)
+    except DataError:  # parts of different schema versions are read one by one
+        table = pl.concat([golden.scan([part], names) for part, _ in parts])
+    for md5, *cells in table.unique().iter_rows():
+        held.setdefault(md5, set()).add(tuple(cells))
+    facts = []
+    for part, rows in parts:
+        values = held.get(part.pointer.md5, set())
+        groups: dict[str, frozenset[str]] = {}
+        for group, split, _, _ in values:
+            groups[group] = groups.get(group, frozenset()) | {split}
+        facts.append(
+            PartFacts(
+                id=part.id,
+                path=part.pointer_path,
+                md5=part.pointer.md5,
+                rows=rows,
+                groups=groups,
+                records=frozenset(record for *_, record, _ in values),
+                sets=frozenset(name for *_, name in values),
+            )
+        )
+    return facts
 
 
 def _lost_records(workspace: Workspace, tree: Tree, names: set[str]) -> list[Finding]:
