@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -246,52 +245,6 @@ def test_two_processes_promote_onto_one_branch(repository: Repository) -> None:
     rows = golden(repository, "intake").read()
     assert rows["row_id"].to_list() == sorted(found.row_id for found in FAILURES)
     assert len(golden(repository, "intake").heads()) == 1
-
-
-KILLER = """
-import os, sys
-from pathlib import Path
-from gitloop.steps.promote import PromoteRequest, promote
-
-left = int(sys.argv[2])
-def count(event, args):
-    global left
-    if event in ("open", "os.rename", "subprocess.Popen", "os.chmod", "shutil.copyfile"):
-        if event == "open" and not (isinstance(args[1], str) and set(args[1]) & set("wax+")):
-            return
-        left -= 1
-        if left < 0:
-            os._exit(9)
-sys.addaudithook(count)
-promote(Path(sys.argv[1]), PromoteRequest((), "support", takes_all=True))
-"""
-
-
-@pytest.mark.slow
-def test_killed_promotion_leaves_the_repository_as_it_was(repository: Repository) -> None:
-    """Killed before its nth write, whatever n, there is no branch, and the next run succeeds."""
-    make_promotable(repository, FAILURES)
-    before = snapshot(repository)
-    survived = False
-    for n in (5, 8, 10, 13, 16, 20, 23, 26, 99):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLER, str(repository.root), str(n)],
-            check=False,
-            capture_output=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        assert snapshot(repository) == before
-        if done.returncode != 9:
-            assert done.returncode == 0, done.stderr.decode()
-            survived = True
-            break
-        assert repository.git("for-each-ref", "refs/heads/gitloop") == ""
-    if not survived:
-        run(repository)
-    (branch,) = repository.git(
-        "for-each-ref", "--format=%(refname:short)", "refs/heads/gitloop"
-    ).splitlines()
-    assert golden(repository, branch).read().height == 8
 
 
 def test_naive_read_is_the_set(repository: Repository) -> None:
