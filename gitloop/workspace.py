@@ -108,7 +108,7 @@ class Workspace:
     def under(self, params: Params) -> Workspace:
         """The same checkout under other parameters; params.yaml stays as it is."""
         other = copy.copy(self)
-        other.__dict__["params"] = params
+        other.__dict__["_configuration"] = (params, self.pipeline)
         return other
 
     def rubric(self, name: str) -> Rubric:

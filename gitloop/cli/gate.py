@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -191,9 +191,14 @@ def _power_lines(report: PowerReport) -> list[str]:
 
 
 def _show(console: Console, outcome: GateOutcome) -> None:
+    show_document(console, outcome.document)
+
+
+def show_document(console: Console, document: dict[str, Any]) -> None:
+    """Print a gate document in the form that was asked for."""
     from gitloop.plugins import load
 
-    text = load("reports", console.form)().render(outcome.document)
+    text = load("reports", console.form)().render(document)
     for line in text.split("\n"):
         console.result(_coloured(line) if console.form == "text" else line)
 

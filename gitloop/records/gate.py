@@ -20,8 +20,13 @@ CHECK_KINDS = (
     "route",
     "cohort",
     "cluster",
+    "veto",
+    "gain",
+    "holdout",
+    "ahead",
 )
-"""In the order of a report. The first three appear only where there is something to say."""
+"""In the order of a report. The first three appear only where there is something to say, the last
+four only where a tuned model is held against its base (`gitloop pairs evaluate`)."""
 
 
 @dataclass(frozen=True, slots=True)

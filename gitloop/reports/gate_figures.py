@@ -22,7 +22,7 @@ VERDICTS = {
     "none": "NO VERDICT",
 }
 SLICES = ("route", "cohort", "cluster")
-PAIRED = ("delta", *SLICES)
+PAIRED = ("delta", "veto", "gain", "ahead", *SLICES)
 
 Json = Mapping[str, Any]
 
@@ -141,6 +141,9 @@ def basis(value: Json) -> str:
     against = f"{len(runs)} run{'s' if len(runs) != 1 else ''} of the main line" if runs else ""
     rows = f"{value['n_rows']} golden row{'s' if value['n_rows'] != 1 else ''}"
     rows += f" ({sets})" if sets else ""
+    if policies := value.get("policies"):
+        n_pairs = policies["n_holdout_pairs"]
+        return f"{rows} and {n_pairs} holdout pairs, the tuned model against its base"
     return f"{rows} against {against}" if against else f"{rows}, no baseline"
 
 
@@ -171,8 +174,17 @@ def next_step(value: Json) -> str:
     if value["verdict"] == "none":
         stale = any(check["outcome"] == "stale" for check in checks)
         return "run: dvc repro" if stale else "mend what is named above, then run: dvc repro"
+    if value.get("policies"):
+        return _release_step(value)
     if value["verdict"] == "fail":
         return "open loop/gate/report.html: rows lost, with their outputs then and now"
     if not value.get("baseline"):
         return "on the main line, run: gitloop baseline"
     return "merge; then on the main line, run: gitloop baseline"
+
+
+def _release_step(value: Json) -> str:
+    """What to do with a tuned model."""
+    if value["verdict"] == "fail":
+        return "keep the base model; open loop/pairs/release.html: rows lost, then and now"
+    return "ship to a small share first, and keep the base model ready to take over"

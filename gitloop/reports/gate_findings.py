@@ -21,6 +21,10 @@ RULES = {
     "route": "No route loses against the baseline.",
     "cohort": "No cohort loses against the baseline.",
     "cluster": "No failure cluster comes back.",
+    "veto": "A tuned model loses nothing on a rubric that is not traded.",
+    "gain": "A tuned model's rubric scores are better on average than its base's.",
+    "holdout": "A tuned model prefers the chosen answers of the holdout.",
+    "ahead": "A tuned model is right about more of the holdout than its base.",
     "row-lost": "A golden row that passes on the main line passes here.",
 }
 

@@ -51,8 +51,8 @@ def load(workspace: Workspace) -> Loaded:
     """
     params = workspace.params
     digests = input_digests(workspace)
-    golden, datasets = _golden(workspace)
-    rubrics = _rubrics(workspace)
+    golden, datasets = golden_rows(workspace)
+    rubrics = gate_rubrics(workspace)
     runs = tuple(parse_baseline(read_json(workspace.root / BASELINE)))
     inputs = GateInputs(
         golden=golden,
@@ -112,7 +112,7 @@ def _parts(workspace: Workspace, name: str) -> list[Part]:
     return golden.parts() if golden.exists() else []
 
 
-def _golden(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
+def golden_rows(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
     """Rows of all golden sets, and what was read of each."""
     frames, datasets = [GOLDEN.empty()], {}
     for name in sorted(workspace.params.golden.sets):
@@ -127,7 +127,8 @@ def _golden(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, dict[str, Any
     return GOLDEN.order(pl.concat(frames)), datasets
 
 
-def _rubrics(workspace: Workspace) -> dict[str, GateRubric]:
+def gate_rubrics(workspace: Workspace) -> dict[str, GateRubric]:
+    """Rubric → its pins now, with its calibrated threshold where there is one."""
     file = workspace.root / THRESHOLDS
     needed = workspace.params.gate.require_calibration
     known: dict[str, Threshold] = {}
