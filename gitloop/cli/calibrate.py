@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.errors import ExitCode
 
 if TYPE_CHECKING:
     from gitloop.core.calibrate import Estimate, HistoryPoint
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         ChangePoint,
         EstimateReport,
         HistoryReport,
+        HoldoutReport,
     )
 
 FORMS = ("text", "json", "md", "html")
@@ -29,6 +31,11 @@ MARKS = {"error": "x", "warning": "!", "note": "·"}
 @click.command(cls=Verb, forms=FORMS)
 @click.option("--card", is_flag=True, help="Show the judge cards; --format md or html for a file.")
 @click.option("--history", is_flag=True, help="Show how thresholds moved over commits.")
+@click.option(
+    "--holdout",
+    is_flag=True,
+    help="Show the pinned labels: how does the judge do, and has anything learned from them?",
+)
 @click.option(
     "--estimate",
     type=click.IntRange(min=1),
@@ -66,12 +73,13 @@ def calibrate(
     *,
     card: bool,
     history: bool,
+    holdout: bool,
     estimate: int | None,
     by: str | None,
     propose: bool,
     rewrites: int,
     rubrics: tuple[str, ...],
-) -> None:
+) -> int | None:
     """Find the score from which each judge's verdict agrees best with people.
 
     \b
@@ -79,8 +87,9 @@ def calibrate(
     gitloop calibrate --card --format html > card.html
     gitloop calibrate --propose
     """  # noqa: D301 -- \b is click's mark for a verbatim block
-    if sum((card, history, propose, estimate is not None)) > 1:
-        raise click.UsageError("--card, --history, --estimate and --propose exclude each other")
+    if sum((card, history, holdout, propose, estimate is not None)) > 1:
+        told = "--card, --history, --holdout, --estimate and --propose exclude each other"
+        raise click.UsageError(told)
     if by and estimate is None:
         raise click.UsageError("--by goes with --estimate")
     if rubrics and not (card or history or propose):
@@ -95,11 +104,14 @@ def calibrate(
         _estimate(console, estimate, by)
     elif propose:
         _propose(console, rubrics, rewrites)
+    elif holdout:
+        return _holdout(console)
     else:
         from gitloop.steps.calibrate import calibrate as step
 
         report = step(console.directory, console.progress)
         console.show(asdict(report), lambda: _lines(report))
+    return None
 
 
 def _card(console: Console, rubrics: tuple[str, ...]) -> None:
@@ -136,6 +148,36 @@ def _propose(console: Console, rubrics: tuple[str, ...], n_rewrites: int) -> Non
     console.show(
         value, lambda: [line for one in value["rubrics"] for line in terminal_lines(one)] + skipped
     )
+
+
+def _holdout(console: Console) -> int:
+    """Print the pinned holdout; 5 where something has learned from it."""
+    from gitloop.steps.calibrate import holdout
+
+    report = holdout(console.directory)
+    console.show(asdict(report), lambda: _holdout_lines(report))
+    return int(ExitCode.DATA) if report.leaks else 0
+
+
+def _holdout_lines(report: HoldoutReport) -> list[str]:
+    lines = []
+    for found in report.rubrics:
+        name = style(found.rubric, bold=True)
+        lines.append(f"{name}  {found.n_held_out} of {found.n_labelled} items are pinned")
+        if found.check is None:
+            lines += _wrapped(found.reason, "  · ")
+            continue
+        held, people = found.check, found.check.human_disagreement
+        told = f"the judge differs from people on {held.n_disagree} of {held.n}"
+        among = "nobody knows how often people differ: nothing is labelled twice"
+        if people is not None:
+            among = f"people from each other on {people:.0%}"
+        mark = "  ! " if held.is_alarming else "  "
+        lines += _wrapped(f"{told}{_bounds(held.interval)}, {among}", mark)
+    for leak in report.leaks:
+        lines += _wrapped(f"{leak.trace_id}: {leak.message}", "x ")
+    told = "nothing that learns has seen a pinned item"
+    return [*lines, f"{len(report.leaks)} pinned items were seen" if report.leaks else told]
 
 
 def _lines(report: CalibrateReport) -> list[str]:

@@ -14,7 +14,7 @@ from gitloop.core.calibrate import LabelRules, fit, gather, thresholds
 from gitloop.core.calibrate.abstention import abstention, conformal_confidence
 from gitloop.records import parse_thresholds
 from gitloop.stats.holdout import is_held_out
-from tests.calibrated import GROUNDED, PINS, calibrated, evidence, policy
+from tests.calibrated import GROUNDED, PINS, calibrated, codes, evidence, policy
 from tests.labelled import label, labels, scores, traces
 
 NAMES = [f"t{n:03}" for n in range(200)]
@@ -66,12 +66,30 @@ def test_a_judge_that_leaves_people_behind_alarms() -> None:
     """More disagreement on the holdout than among people is a warning; as much is none."""
     rules = LabelRules("1", 0.6, holdout_rate=0.3)
     given_labels, judged = held_out(set(HELD[::3]))
-    found = fit(gather(given_labels, traces(NAMES), GROUNDED, rules), judged, policy())
+    found = fit(
+        gather(given_labels, traces(NAMES), GROUNDED, rules), judged, policy(holdout_rate=0.3)
+    )
     assert found.holdout is not None
     assert found.holdout.is_alarming
     assert "holdout_alarm" in {finding.code for finding in found.findings}
-    quiet = fit(gather(held_out(set())[0], traces(NAMES), GROUNDED, rules), judged, policy())
+    quiet = fit(
+        gather(held_out(set())[0], traces(NAMES), GROUNDED, rules), judged, policy(holdout_rate=0.3)
+    )
     assert "holdout_alarm" not in {finding.code for finding in quiet.findings}
+
+
+def test_a_holdout_that_can_raise_no_alarm_is_told() -> None:
+    """Without a held-out item, or without an item that two people labelled, nothing can alarm."""
+    given_labels, judged = held_out(set())
+    alone = given_labels.filter(pl.col("annotator") == "amara")
+    asked = policy(holdout_rate=0.3)
+    for rate, rows, code in (
+        (0.0, given_labels, "empty_holdout"),
+        (0.3, alone, "holdout_without_baseline"),
+    ):
+        said = gather(rows, traces(NAMES), GROUNDED, LabelRules("1", 0.6, holdout_rate=rate))
+        assert code in codes(fit(said, judged, asked))
+        assert code not in codes(fit(said, judged, policy()))
 
 
 def test_a_judge_abstains_near_the_line() -> None:

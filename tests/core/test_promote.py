@@ -26,6 +26,7 @@ from gitloop.core.promote import (
 )
 from gitloop.core.promote.description import MAX_CHARACTERS
 from gitloop.stats.consensus import SCHEMA
+from gitloop.stats.holdout import is_held_out
 from gitloop.stats.intervals import wilson_interval
 from gitloop.tables import GOLDEN, TRACES
 
@@ -152,6 +153,19 @@ def test_splits_have_the_shares_asked_for() -> None:
     splits = assign_splits(groups, {}, val_rate=0.3, holdout_rate=0.1)["split"].to_list()
     shares = {name: splits.count(name) / 5000 for name in ("train", "val", "holdout")}
     assert shares == pytest.approx({"train": 0.6, "val": 0.3, "holdout": 0.1}, abs=0.02)
+
+
+def test_pinned_groups_are_no_ones_to_learn_from() -> None:
+    """Whoever is in the pinned human holdout goes to the holdout split, but for old rows."""
+    names = [f"g{n}" for n in range(200)]
+    groups = pl.DataFrame({"group_id": names})
+    rates = {"val_rate": 0.3, "holdout_rate": 0.1}
+    free = assign_splits(groups, {}, **rates)["split"].to_list()
+    found = assign_splits(groups, {}, **rates, pinned_rate=0.3)["split"].to_list()
+    for name, before, after in zip(names, free, found, strict=True):
+        assert after == ("holdout" if is_held_out(name, 0.3) else before)
+    old = assign_splits(groups, dict.fromkeys(names, "train"), **rates, pinned_rate=0.3)
+    assert set(old["split"]) == {"train"}
 
 
 def promotion(n: int = 5, **changes: object) -> Promotion:

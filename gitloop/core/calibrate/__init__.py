@@ -16,6 +16,7 @@ from gitloop.core.calibrate.evidence import Evidence, LabelRules, gather
 from gitloop.core.calibrate.findings import Finding
 from gitloop.core.calibrate.fitting import FitPolicy, fit, scored_items
 from gitloop.core.calibrate.history import HistoryPoint, Recorded, threshold_history
+from gitloop.core.calibrate.leaks import Leak, golden_leaks, quoted_leaks, trained_leaks
 from gitloop.core.calibrate.rendering import Pins, curve_csv, metrics, thresholds
 from gitloop.core.calibrate.results import Calibration, CurvePoint
 from gitloop.core.calibrate.rewriting import (
@@ -44,6 +45,7 @@ __all__ = [
     "HistoryPoint",
     "JudgeCard",
     "LabelRules",
+    "Leak",
     "Line",
     "Pins",
     "Recorded",
@@ -55,13 +57,16 @@ __all__ = [
     "estimate_rates",
     "fit",
     "gather",
+    "golden_leaks",
     "halves",
     "judge_card",
     "metrics",
     "question",
+    "quoted_leaks",
     "rewrite_fault",
     "scored_items",
     "split_clauses",
     "threshold_history",
     "thresholds",
+    "trained_leaks",
 ]

@@ -37,6 +37,8 @@ WARNINGS = (
     "grid_edge",
     "optimistic",
     "holdout_alarm",
+    "empty_holdout",
+    "holdout_without_baseline",
 )
 NOTES = ("two_scores",)
 

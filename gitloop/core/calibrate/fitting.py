@@ -84,7 +84,8 @@ def _fit(evidence: Evidence, scores: pl.DataFrame, policy: FitPolicy) -> Calibra
         held = _rows(items.filter("is_held_out"))
         found = _fitted(found, rows, fitted, held, policy)
         findings += doubts(rows, found.discrimination, fitted, policy.calibrate)
-        findings += [*two_scores(rows, evidence.scale), *alarm(found.holdout)]
+        rate = policy.calibrate.holdout_rate
+        findings += [*two_scores(rows, evidence.scale), *alarm(found.holdout, rate)]
     ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
     return replace(found, findings=tuple(ordered))
 

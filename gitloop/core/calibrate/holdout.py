@@ -40,9 +40,22 @@ def check_holdout(
     )
 
 
-def alarm(check: HoldoutCheck | None) -> list[Finding]:
-    """The finding of an alarming holdout."""
-    if check is None or not check.is_alarming or check.human_disagreement is None:
+def alarm(check: HoldoutCheck | None, rate: float) -> list[Finding]:
+    """The finding of an alarming holdout, or of one that can raise no alarm.
+
+    Args:
+        check: Judge against people there, or None without a held-out item.
+        rate: Share of groups to hold out, [0, 1); at 0 there is nothing to find.
+    """
+    if not rate:
+        return []
+    if check is None:
+        message = f"no labelled and scored item is held out at calibrate.holdout_rate {rate:g}"
+        return [Finding("empty_holdout", f"{message}: the judge is checked against nobody")]
+    if check.human_disagreement is None:
+        message = f"nobody labelled an item twice: what the judge does on {check.n} held-out"
+        return [Finding("holdout_without_baseline", f"{message} items can raise no alarm")]
+    if not check.is_alarming:
         return []
     message = (
         f"on {count(check.n, 'held-out item')} the judge differs from people"

@@ -6,6 +6,7 @@ from gitloop.steps.calibrate.cards import CARD_SCHEMA, judge_cards
 from gitloop.steps.calibrate.drift import DriftPlan, DriftReport, drift
 from gitloop.steps.calibrate.estimates import EstimateReport, estimate
 from gitloop.steps.calibrate.history import ChangePoint, HistoryReport, history
+from gitloop.steps.calibrate.holdout import HoldoutReport, holdout
 from gitloop.steps.calibrate.propose import ProposeReport, propose
 from gitloop.steps.calibrate.stage import CalibratedRubric, CalibrateReport, calibrate
 
@@ -18,11 +19,13 @@ __all__ = [
     "DriftReport",
     "EstimateReport",
     "HistoryReport",
+    "HoldoutReport",
     "ProposeReport",
     "calibrate",
     "drift",
     "estimate",
     "history",
+    "holdout",
     "judge_cards",
     "propose",
 ]

@@ -218,7 +218,11 @@ def _new_rows(
     )
     taken = dict(present.select("group_id", "split").iter_rows())
     split = core.assign_splits(
-        new, taken, val_rate=spec.val_rate, holdout_rate=spec.holdout_rate
+        new,
+        taken,
+        val_rate=spec.val_rate,
+        holdout_rate=spec.holdout_rate,
+        pinned_rate=workspace.params.calibrate.holdout_rate,
     ).with_columns(pl.lit("").alias("promoted_in"))
     every = sorted([*left_out, *elsewhere, *repeated], key=lambda case: case.trace_id)
     return GOLDEN.order(split), every
