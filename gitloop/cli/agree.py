@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,15 @@ import click
 from gitloop.cli.options import Console, Verb, pass_console, style
 
 if TYPE_CHECKING:
-    from gitloop.core.agree import Dispute, PairAgreement, RubricAgreement
+    from collections.abc import Sequence
+
+    from gitloop.core.agree import Difference, Dispute, RubricAgreement
     from gitloop.stats.agreement import Agreement
     from gitloop.steps.agree import AgreeReport
+
+WIDTH = 80
+MOST_PAIRS = 10
+MOST_CLAUSES = 5
 
 
 @click.command(cls=Verb)
@@ -53,48 +60,124 @@ def agree(
 def _lines(report: AgreeReport, n_disputes: int) -> list[str]:
     lines = []
     for found in report.rubrics:
-        lines += [*_rubric(found), *(_pair(pair) for pair in found.pairs)]
+        lines += [*_rubric(found), *_people(found)]
         lines += [style(f"  ! {warning}", fg="yellow") for warning in found.warnings]
         if not found.stratum:
+            lines += _clauses(found)
             lines += [line for dispute in found.disputes[:n_disputes] for line in _dispute(dispute)]
             if found.n_disputed > n_disputes:
-                lines.append(
-                    f"  … {found.n_disputed - n_disputes} more; gitloop agree --disputes N"
-                )
+                more = found.n_disputed - n_disputes
+                lines.append(f"  … {more} more disputed; gitloop agree --disputes N")
         lines.append("")
+    lines += _floor(report)
     lines += [style(f"! {place} was never finished", fg="yellow") for place in report.torn]
-    return [*lines, f"{report.n_labels} labels in force; next: gitloop label --senior"]
+    n_open = sum(found.n_open for found in report.rubrics if not found.stratum)
+    then = "gitloop label --senior" if n_open else "gitloop promote --all"
+    return [*lines, f"{report.n_labels} labels in force; next: {then}"]
 
 
 def _rubric(found: RubricAgreement) -> list[str]:
     shares = ", ".join(f"{share.category} {share.share:.0%}" for share in found.prevalence)
-    head = f"{found.rubric} {found.stratum}".rstrip()
+    kind = "" if found.kind == "trace" else f" · {found.kind.replace('_', ' ')}"
+    head = f"{found.rubric}{kind}  {found.stratum}".rstrip()
     counts = f"{found.n_items} items, {found.n_labels} labels, {found.n_disputed} disputed"
-    return [
-        style(head, bold=True),
-        f"  {counts}; {shares or 'no label'}",
-        _figure("agreement", found.raw),
-        _figure("Fleiss' kappa", found.fleiss),
-        _figure("Krippendorff's alpha", found.alpha),
-        _figure("Gwet's AC1" if found.ac1.name == "gwet-ac1" else "Gwet's AC2", found.ac1),
-    ]
+    if found.n_open != found.n_disputed:
+        counts += f" ({found.n_open or 'none'} open)"
+    lines = [style(head, bold=True), *_wrapped(f"{counts}; {shares or 'no label'}")]
+    if found.level == "words":
+        return lines
+    weighted = "" if found.fleiss.name == "fleiss-kappa" else " (linear)"
+    lines += [_figure("agreement", found.raw), _figure(f"Fleiss' kappa{weighted}", found.fleiss)]
+    for alpha in found.alphas:
+        level = alpha.name.removeprefix("krippendorff-alpha-")
+        mark = "*" if len(found.alphas) > 1 and level == found.level else ""
+        lines.append(_figure(f"Krippendorff {level}{mark}", alpha))
+    ac = "Gwet's AC1" if found.ac1.name == "gwet-ac1" else "Gwet's AC2 (linear)"
+    return [*lines, _figure(ac, found.ac1)]
 
 
-def _pair(pair: PairAgreement) -> str:
-    shared = f"{pair.n_agreed} of {pair.n_items} alike"
-    return f"{_figure(f'kappa {pair.annotators[0]}, {pair.annotators[1]}', pair.kappa)}  {shared}"
+def _people(found: RubricAgreement) -> list[str]:
+    lines = []
+    for pair in found.pairs[:MOST_PAIRS]:
+        shared = f"{pair.n_agreed} of {pair.n_items} alike"
+        name = f"kappa {pair.annotators[0]}, {pair.annotators[1]}"
+        lines.append(f"{_figure(name, pair.kappa)}  {shared}")
+        if pair.differences:
+            lines.append(_differences(pair.annotators, pair.differences))
+    if found.n_pairs > MOST_PAIRS:
+        lines.append(f"  … {found.n_pairs - MOST_PAIRS} more pairs; --format json has them")
+    if len(found.people) > 2:  # two people are told by their pair
+        lines += [
+            f"  {_cut(person.annotator, 24):<24} against the others on"
+            f" {person.n_against} of {person.n_items}"
+            + (f", most: {_lean(person.leans[0])}" if person.leans else "")
+            for person in found.people[:MOST_PAIRS]
+        ]
+    return lines
+
+
+def _differences(names: tuple[str, str], found: Sequence[Difference]) -> str:
+    one, other = (_cut(name, 16) for name in names)
+    parts = [f"{one} {d.first} ≠ {other} {d.second}: {d.n}" for d in found[:2]]
+    return _cut("      " + "; ".join(parts), WIDTH)
+
+
+def _lean(lean: Difference) -> str:
+    return _cut(f"{lean.first} for {lean.second} ({lean.n})", 30)
+
+
+def _clauses(found: RubricAgreement) -> list[str]:
+    lines = []
+    causes = [one for one in found.clauses if one.n_two_ways or one.rate > (one.elsewhere or 0.0)]
+    for clause in causes[:MOST_CLAUSES]:
+        elsewhere = "" if clause.elsewhere is None else f", elsewhere {clause.elsewhere:.0%}"
+        title = clause.title or clause.section_id
+        lines.append(_cut(f"  § {title}", WIDTH))
+        told = f"{clause.n_disputed} of {clause.n_items} disputed ({clause.rate:.0%}{elsewhere})"
+        two_ways = f"; read two ways on {clause.n_two_ways}" if clause.n_two_ways else ""
+        guessed = f"; {clause.n_guessed} by words alone" if clause.n_guessed else ""
+        lines.append(_cut(f"      {told}{two_ways}{guessed}", WIDTH))
+    return lines
+
+
+def _floor(report: AgreeReport) -> list[str]:
+    if not report.floor:
+        return []
+    lines = [style("What may be promoted", bold=True)]
+    for standing in report.floor:
+        mark = style("✓", fg="green") if standing.is_met else style("✗", fg="red")
+        value = standing.figure.value
+        shown = "–" if value is None else f"{value:.2f}"
+        name = _cut(f"{standing.rubric} {standing.stratum or '(whole)'}", 40)
+        why = " whole rubric's, the stratum is small" if standing.is_borrowed else ""
+        lines.append(_cut(f"  {mark} {name:<40} {shown:>5}{why}", WIDTH + 9))
+        if standing.reason:
+            lines.append(_cut(f"      {standing.reason}", WIDTH))
+    return [*lines, ""]
 
 
 def _figure(name: str, figure: Agreement) -> str:
+    shown = f"  {_cut(name, 28):<28}"
     if figure.value is None:
-        return f"  {name:<24} –      {figure.reason}"
+        return _cut(f"{shown} –      {figure.reason}", WIDTH)
     interval = figure.interval
     bounds = f"[{interval.low:.2f}, {interval.high:.2f}]" if interval else f"({figure.reason})"
-    return f"  {name:<24} {figure.value:>5.2f}  {bounds}"
+    return _cut(f"{shown} {figure.value:>5.2f}  {bounds}", WIDTH)
 
 
 def _dispute(dispute: Dispute) -> list[str]:
     said = ", ".join(f"{name} {label}" for name, label in dispute.labels.items())
     settled = f"; settled: {dispute.settled}" if dispute.settled else ""
-    lines = [f"  ≠ {dispute.trace_id}: {said}{settled}"]
-    return lines + [f"      {name}: {comment[:64]}" for name, comment in dispute.comments.items()]
+    lines = [_cut(f"  ≠ {dispute.trace_id}: {said}{settled}", WIDTH)]
+    return lines + [
+        _cut(f"      {name}: {' '.join(comment.split())}", WIDTH)
+        for name, comment in dispute.comments.items()
+    ]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

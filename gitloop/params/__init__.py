@@ -2,10 +2,12 @@
 
 from gitloop.params.datasets import DatasetSpec, parse_dataset
 from gitloop.params.forms import LabelForm
+from gitloop.params.guidance import Section, sections
 from gitloop.params.openings import OPTIMIZE_FILE, are_numbers
 from gitloop.params.pins import JudgePin, RubricPin, Target
 from gitloop.params.pipeline import (
     CALL_MODES,
+    AgreementFloor,
     Calibrate,
     Calls,
     Capture,
@@ -29,6 +31,7 @@ from gitloop.params.versions import next_version
 __all__ = [
     "CALL_MODES",
     "OPTIMIZE_FILE",
+    "AgreementFloor",
     "Assertion",
     "Calibrate",
     "Calls",
@@ -56,6 +59,7 @@ __all__ = [
     "Rubric",
     "RubricPin",
     "Score",
+    "Section",
     "Target",
     "Triage",
     "are_numbers",
@@ -65,5 +69,6 @@ __all__ = [
     "parse_pipeline",
     "parse_prompt",
     "parse_rubric",
+    "sections",
     "with_openings",
 ]

@@ -68,3 +68,10 @@ class LabelForm(Strict):
     def measured(self) -> str:
         """The level of measurement: nominal, ordinal, interval or ratio."""
         return self.level or LEVELS[self.type]
+
+    @property
+    def gives_verdicts(self) -> bool:
+        """Whether some answer says pass or fail; where none does, there is nothing to promote."""
+        if self.type == "categorical":
+            return bool(self.scores) or bool({"pass", "fail"} & set(self.choices))
+        return self.type != "text"

@@ -106,6 +106,26 @@ class Cluster(Strict):
     representatives: int = Field(default=8, ge=1, le=50)
 
 
+class AgreementFloor(Strict):
+    """How far annotators must agree before their word enters a golden set.
+
+    Attributes:
+        measure: raw, fleiss, alpha (Krippendorff, at the rubric's level), or ac1 (Gwet; AC2 where
+            labels have an order).
+        least: The least agreement, at most 1.
+        on: Whether the figure itself is held to it, or its interval's lower bound.
+        by: What strata are made of; null: each rubric is one stratum.
+        min_items: Fewest items with two labels; a stratum with fewer is held to the whole rubric's
+            figure.
+    """
+
+    measure: Literal["raw", "fleiss", "alpha", "ac1"] = "ac1"
+    least: float = Field(default=0.6, ge=-1, le=1)
+    on: Literal["value", "lower_bound"] = "value"
+    by: Literal["route", "user_cohort", "prompt_version", "cluster_id"] | None = "route"
+    min_items: int = Field(default=10, ge=2)
+
+
 class Labels(Strict):
     """How people label.
 
@@ -113,11 +133,13 @@ class Labels(Strict):
         guidance_version: Version of the guidance that annotators follow now.
         n_annotators: Labels by different people that an item needs.
         min_agreement: Least share of annotators behind a promoted row's verdict; a senior settles.
+        floor: Agreement that a stratum needs for its rows to be promoted, or null for none.
     """
 
     guidance_version: str = "1"
     n_annotators: int = Field(default=2, ge=1, le=9)
     min_agreement: Rate = Field(default=0.6, gt=0.5, le=1)
+    floor: AgreementFloor | None = None
 
 
 CallMode = Literal["record", "replay", "off"]

@@ -306,3 +306,32 @@ def test_secret_in_an_immediate_fix_blocks_the_promotion(repository: Repository)
     repository.gen({brief: "immediate_fix: Ask jo@example.org first\n"})
     (record,) = golden(repository, str(run(repository).branch)).records()
     assert record.content["clusters"][0]["immediate_fix"] == "Ask <EMAIL> first"
+
+
+def test_a_route_whose_annotators_differ_waits(repository: Repository) -> None:
+    """With a floor in params.yaml, agreed cases of a route under it are left out, and told why."""
+    differ = {"amara": "fail", "bo": "pass"}
+    unclear = [failure(n, verdicts=differ, route="plans") for n in range(9)]
+    make_promotable(
+        repository, [*unclear, failure(9, route="plans"), *[failure(n) for n in range(10, 22)]]
+    )
+    floor = "labels:\n  floor: {measure: raw, least: 0.6, by: route}\n"
+    repository.gen({"params.yaml": repository.read("params.yaml") + floor}, commit="Set a floor")
+    report = run(repository)
+    (held,) = [case for case in report.left_out if case.trace_id == "t0009"]
+    assert report.n_promoted == 12
+    assert held.detail == "grounded: raw 0.10 in route=plans is under the floor 0.6"
+
+
+def test_answers_in_words_do_not_stand_in_the_way(repository: Repository) -> None:
+    """A rubric that asks for a sentence gives no verdict, and holds no case back."""
+    make_promotable(repository, [failure(0)])
+    words = 'name: what\nversion: "1"\nlabel: {type: text}\nscorer: {local: {metric: contains}}\n'
+    params = repository.read("params.yaml").replace("rubrics:", 'rubrics:\n  what: {version: "1"}')
+    repository.gen({"rubrics/what.yaml": words, "params.yaml": params})
+    line = json.loads(repository.read("labels/amara.jsonl"))
+    line |= {"rubric": "what", "label_id": "w1", "label": "it refuses", "score": None}
+    with (repository.root / "labels/amara.jsonl").open("a") as handle:
+        handle.write(json.dumps(line) + "\n")
+    repository.commit("Say what", ".")
+    assert run(repository).n_promoted == 1

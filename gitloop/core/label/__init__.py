@@ -20,7 +20,6 @@ from gitloop.core.label.cases import (
     span_cases,
     trace_cases,
 )
-from gitloop.core.label.guidance import Section, sections
 from gitloop.core.label.items import (
     Case,
     Given,
@@ -54,7 +53,6 @@ __all__ = [
     "Passage",
     "Queue",
     "Rules",
-    "Section",
     "Session",
     "Shown",
     "annotator_name",
@@ -72,7 +70,6 @@ __all__ = [
     "revision",
     "run_cases",
     "sample",
-    "sections",
     "senior_queue",
     "session_cases",
     "span_cases",

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gitloop.core.label.answers import form_of
-from gitloop.core.label.guidance import Section
 from gitloop.core.label.items import Given, Item, Session
 from gitloop.digests import sha256_of
+from gitloop.params import Section
 
 PLACES = ("first", "second")
 """What the two texts of a pair are called: which of them is "a" differs from person to person."""

@@ -11,6 +11,7 @@ from gitloop.core import label as core
 from gitloop.core.label import Case, Queue, Rules, Session
 from gitloop.errors import ConfigError, DataError, ToolError
 from gitloop.evaluation import abstained
+from gitloop.params import sections
 from gitloop.storage.labels import check_annotator, read_labels
 from gitloop.storage.parts import read_parts
 from gitloop.tables import CLUSTERS, ITEM_KINDS, OUTPUTS, TRACES
@@ -100,7 +101,7 @@ def rules(workspace: Workspace, session: Session) -> list[Rules]:
     found = []
     for name, version in session.rubrics.items():
         rubric = workspace.rubric(name)
-        found.append(Rules(name, version, rubric.description, core.sections(rubric.guidance)))
+        found.append(Rules(name, version, rubric.description, sections(rubric.guidance)))
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from gitloop.core import promote as core
+from gitloop.core.agree import hold_back, standings
 from gitloop.documents import parse
 from gitloop.errors import ConfigError, DataError
 from gitloop.protocols import Progress
@@ -17,7 +18,7 @@ from gitloop.stats.consensus import consensus
 from gitloop.storage.files import read_text
 from gitloop.storage.labels import read_labels
 from gitloop.storage.parts import read_parts
-from gitloop.tables import CLUSTERS, MEMBERS, TRACES
+from gitloop.tables import CLUSTERS, LABELS, MEMBERS, TRACES
 from gitloop.workspace import Workspace
 
 _MOST_NAMED = 20
@@ -69,10 +70,10 @@ def collect(
     members = workspace.read("loop/cluster/members.parquet", MEMBERS).filter(
         pl.col("cluster_id").is_in(chosen)
     )
-    in_use = pl.col("rubric").is_in(list(params.rubrics))
-    labels = read_labels(workspace.root).filter(
-        pl.col("trace_id").is_in(members["trace_id"].implode()) & in_use
-    )
+    rubrics = {name: workspace.rubric(name) for name in params.rubrics}
+    in_use = [name for name, rubric in rubrics.items() if rubric.label.gives_verdicts]
+    known = read_labels(workspace.root).filter(pl.col("rubric").is_in(in_use))
+    labels = known.filter(pl.col("trace_id").is_in(members["trace_id"].implode()))
     # Two people who were told different things did not agree; calibrate and label hold it so too.
     is_current = pl.col("guidance_version") == params.labels.guidance_version
     outdated = _guidance_by_trace(labels.filter(~is_current))
@@ -81,9 +82,10 @@ def collect(
         labels,
         params.labels.n_annotators,
         params.labels.min_agreement,
-        {name: workspace.rubric(name).pass_from for name in params.rubrics},
+        {name: rubric.pass_from for name, rubric in rubrics.items()},
     )
     traces = read_parts(workspace.root, workspace.dvc, "data/traces", TRACES)
+    verdicts = _held_back(workspace, verdicts, known.filter(is_current), traces)
     cases = core.build_cases(members, verdicts, traces, outdated)
     is_unwanted = pl.col("source_trace_id").is_in(list(skip))
     skipped = cases.rows.filter(is_unwanted)["source_trace_id"].to_list()
@@ -100,6 +102,26 @@ def collect(
         agreement=core.agreement(verdicts),
         fixes={cluster_id: _immediate_fix(workspace.root, cluster_id) for cluster_id in chosen},
     )
+
+
+def _held_back(
+    workspace: Workspace, verdicts: pl.DataFrame, labels: pl.DataFrame, traces: pl.DataFrame
+) -> pl.DataFrame:
+    """The verdicts that the floor of params.yaml lets pass; the others say which stratum is low.
+
+    The agreement is that of everything labelled, not just of the clusters that are promoted now.
+    """
+    floor = workspace.params.labels.floor
+    if floor is None:
+        return verdicts
+    named, strata = labels, dict[str, str | None]()
+    if floor.by is not None:
+        if floor.by not in LABELS.schema:
+            named = labels.join(traces.select("trace_id", floor.by), on="trace_id", how="left")
+        strata = dict(named.select("trace_id", floor.by).iter_rows())
+    forms = {name: workspace.rubric(name).label for name in workspace.params.rubrics}
+    found = standings(named, floor, seed=workspace.params.seed, forms=forms)
+    return hold_back(verdicts, strata, found)
 
 
 def _guidance_by_trace(labels: pl.DataFrame) -> dict[str, list[str]]:
