@@ -69,6 +69,15 @@ def row_id(*, input: str, context: str | None, route: str | None) -> str:  # noq
     return sha256_of({"context": context, "input": input, "route": route})[:16]
 
 
+def json_line(value: Any) -> str:  # noqa: ANN401 -- JSON holds anything
+    """The value as JSON on one line, texts exactly as they are: for files, not for digests.
+
+    Raises:
+        ValueError: A float is NaN or infinite.
+    """
+    return _ENCODER.encode(value)
+
+
 def row_text(row: dict[str, Any]) -> str:
     """One table row as canonical JSON, several times faster than `canonical_json`.
 
@@ -78,7 +87,7 @@ def row_text(row: dict[str, Any]) -> str:
     Args:
         row: As polars gives it: every key, inner ones too, is a text.
     """
-    text = _ENCODER.encode(row)
+    text = json_line(row)
     if text.isascii() or unicodedata.is_normalized("NFC", text):
         return text
     return canonical_json(row)

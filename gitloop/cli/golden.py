@@ -13,7 +13,7 @@ import click
 from gitloop.cli.options import Console, Verb, Verbs, pass_console, style
 
 if TYPE_CHECKING:
-    from gitloop.steps.golden import ChangeReport, SetReport, TagReport
+    from gitloop.steps.golden import ChangeReport, MigrateReport, SetReport, TagReport
 
 _WHY = click.option("--why", required=True, metavar="TEXT", help="The reason; kept for ever.")
 _ONTO = click.option("--onto", metavar="BRANCH", help="Commit on BRANCH instead of a new one.")
@@ -183,15 +183,22 @@ def migrate(
 
     mapping = dict(_pair(word) for word in columns)
     report = step(console.directory, source, set_name=set_name, columns=mapping, onto=onto)
-    console.show(
-        asdict(report),
-        lambda: [
-            f"{report.n_rows} rows of {report.source} are the golden set {report.set}",
-            f"  {len(report.versions)} versions, {report.versions[0]} to {report.versions[-1]}",
-            style(f"on branch {report.branch}", bold=True),
-            f"  → git merge {report.branch}",
-        ],
-    )
+    console.show(asdict(report), lambda: _migrated(report))
+
+
+def _migrated(report: MigrateReport) -> list[str]:
+    lines = [
+        f"{report.n_rows} rows of {report.source} are the golden set {report.set}",
+        f"  {len(report.versions)} versions, {report.versions[0]} to {report.versions[-1]}",
+    ]
+    if report.masked:
+        lines.append(f"  masked {_listed(report.masked)}")
+    if report.passed_over:
+        lines.append(f"passed over {len(report.passed_over)} older versions of the file:")
+        shown = [f"  {p.commit[:10]} {p.subject}: {p.reason}"[:96] for p in report.passed_over[-3:]]
+        lines += shown
+    lines.append(style(f"on branch {report.branch}", bold=True))
+    return [*lines, f"  → git merge {report.branch}"]
 
 
 @golden.command()

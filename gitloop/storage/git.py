@@ -192,6 +192,23 @@ class GitRepository:
         lines = self.text("log", form, *options, revision, *scope).splitlines()
         return [_commit(line) for line in lines if line]
 
+    def followed(self, revision: str, path: str) -> list[tuple[Commit, str]]:
+        """The commits of the first-parent line that touch the file, newest first, renames followed.
+
+        Each comes with the path that the file had then.
+        """
+        form = "--format=%x01%H%x00%s%x00%an%x00%cI"
+        options = ("--follow", "--first-parent", "--diff-merges=first-parent", "--name-status")
+        text = self.run("log", "-z", form, *options, revision, "--", path)
+        found = []
+        for block in text.split(b"\x01")[1:]:
+            *head, rest = block.split(b"\0", 3)
+            at, *words = rest.split(b"\0")
+            paths = [os.fsdecode(word).lstrip("\n") for word in words if word.strip()]
+            commit = _commit("\0".join(os.fsdecode(field) for field in (*head, at.strip())))
+            found.append((commit, paths[-1] if paths else path))
+        return found
+
     def additions(self, revision: str, folder: str) -> dict[str, Commit]:
         """Path → the commit on the first-parent line that brought the file in, one git process."""
         form = "--format=%x01%H%x00%s%x00%an%x00%cI"

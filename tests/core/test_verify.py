@@ -156,6 +156,19 @@ def test_unreadable_part_is_not_a_lost_one() -> None:
     assert check_set(replace(SOUND, parts=[PART_A], sha256=HEX, is_whole=False)) == []
 
 
+def test_ten_thousand_parts_are_proved() -> None:
+    """A chain of ten thousand promotions is proved in memory that grows with it, not its square."""
+    records: list[GoldenRecord] = []
+    for number in range(10_000):
+        name = f"2026.05-{number:06x}"
+        added = [f"r{number}"]
+        records.append(record(name, *records[-1:], parts={name: f"md5-{number}"}, added=added))
+    parts = [part(r.id, f"md5-{n}", {f"r{n}": str(n)}) for n, r in enumerate(records)]
+    assert check_set(SetFacts("s", parts, records, records[-1].dataset_sha256)) == []
+    lost = SetFacts("s", parts[:-1], records, records[-1].dataset_sha256)
+    assert len(check_set(lost)) == 2
+
+
 def test_forged_circle_of_records_ends() -> None:
     """Records that name each other as parents are looked at once."""
     one = GoldenRecord(A, (B,), FIRST.dataset_sha256, FIRST.content)

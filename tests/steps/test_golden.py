@@ -338,6 +338,26 @@ def test_migration_reads_what_dvc_tracks(repository: Repository, tmp_path: Path)
     assert report.n_rows == 2
 
 
+def test_migration_follows_the_file_through_its_names(repository: Repository) -> None:
+    """A file that was renamed, and then given to DVC, has one history; unfit versions are told."""
+    early = "question,answer\nHow do I pay?,By card.\n"
+    repository.gen({"old.csv": early}, commit="Without verdicts")
+    repository.gen({"old.csv": CASES}, commit="With verdicts")
+    repository.git("mv", "old.csv", "cases.csv")
+    repository.commit("Rename")
+    repository.gen({"cases.csv": CASES.replace("Nowhere.", "On its way.")}, commit="Mend one")
+    pointer = Workspace(repository.root).dvc.store(repository.root / "cases.csv")
+    repository.git("rm", "--quiet", "cases.csv")
+    repository.gen({"cases.csv.dvc": pointer.render()}, commit="Give it to DVC")
+    report = migrate(repository.root, "cases.csv", set_name="cases", columns=COLUMNS, onto=None)
+    assert (len(report.versions), report.n_rows) == (2, 2)
+    (early_one,) = report.passed_over
+    assert early_one.subject == "Without verdicts"
+    assert early_one.reason == "there is no column 'verdict' for labels.grounded"
+    reasons = [entry.why for entry in log(repository.root, "cases", report.branch)]
+    assert reasons == ["cases.csv: Mend one", "cases.csv: With verdicts"]
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "fact"),
     [

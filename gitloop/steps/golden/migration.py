@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +25,21 @@ from gitloop.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A commit whose version of the file is not part of the lineage.
+
+    Attributes:
+        commit: The commit, shortened.
+        subject: First line of its message.
+        reason: Why: it cannot be read any more, or its columns or cells were not fit then.
+    """
+
+    commit: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class MigrateReport:
     """What was taken over.
 
@@ -34,6 +49,7 @@ class MigrateReport:
         branch: Branch that the commit is on.
         commit: The commit.
         versions: The versions made, oldest first, one per commit that changed the rows.
+        passed_over: Older commits of the file that made none, oldest first, each with its reason.
         n_rows: Rows of the set.
         masked: Kind of personal data → how often it was replaced in the newest version.
     """
@@ -43,6 +59,7 @@ class MigrateReport:
     branch: str
     commit: str
     versions: tuple[str, ...]
+    passed_over: tuple[PassedOver, ...]
     n_rows: int
     masked: dict[str, int]
 
@@ -52,8 +69,10 @@ def migrate(
 ) -> MigrateReport:
     """Turn a Parquet, JSONL or CSV file, tracked by Git or DVC, into a golden set.
 
-    Each commit that changed the file's rows becomes a record with its date and subject; the rows
-    are those of the newest. One commit on a branch holds it all; the file itself stays.
+    Each commit that changed the file's rows becomes a record with its date and subject, under
+    whatever name the file had then; the rows are those of the newest. An older version that cannot
+    be read, or was not fit, is passed over and told; the newest must be whole. One commit on a
+    branch holds it all; the file itself stays.
 
     Args:
         directory: A directory in the work tree.
@@ -77,14 +96,7 @@ def migrate(
     path = f"golden/{set_name}/dataset.yaml"
     text = scaffold.dataset(set_name)
     spec = golden.spec() if golden.exists() else parse_dataset(text, source=path)
-    history = HistoryWriter(workspace.dvc, set_name)
-    masked: dict[str, int] = {}
-    for commit, table in _versions(workspace, source, parent):
-        how = Adoption(set_name, columns, source, commit.author)
-        rows, masked = _golden_rows(table, how, spec, history.splits)
-        history.add(rows, at=commit.committed_at, why=f"{source}: {commit.subject}")
-    if not history.versions:
-        raise DataError(f"no commit has {source}", hint=f"git log -- {source} {source}.dvc")
+    history, masked, passed_over = _history(workspace, source, parent, (set_name, columns, spec))
     files: dict[str, bytes] = {} if golden.exists() else {path: text.encode()}
     files |= history.files()
     branch = onto or f"gitloop/migrate/{set_name}-{history.versions[-1]}"
@@ -101,30 +113,56 @@ def migrate(
         branch=branch,
         commit=made,
         versions=tuple(history.versions),
+        passed_over=tuple(passed_over),
         n_rows=len(history.rows),
         masked=masked,
     )
 
 
-def _versions(
-    workspace: Workspace, source: str, revision: str
-) -> Iterator[tuple[Commit, pl.DataFrame]]:
-    """The commits that have the file, oldest first, each with its table.
-
-    An old version that cannot be read any more is skipped: only the newest must be whole.
-    """
-    paths = (source, f"{source}.dvc")
-    commits = workspace.git.log(revision, *paths, options=("--first-parent", "--reverse"))
-    for commit in commits:
-        is_newest = commit is commits[-1]
-        tree = CommitTree(workspace.git, commit.sha)
+def _history(
+    workspace: Workspace,
+    source: str,
+    revision: str,
+    how: tuple[str, Mapping[str, str], DatasetSpec],
+) -> tuple[HistoryWriter, dict[str, int], list[PassedOver]]:
+    """Every version of the file, what was masked in the newest, and the commits passed over."""
+    set_name, columns, spec = how
+    history = HistoryWriter(workspace.dvc, set_name)
+    commits = _commits(workspace, source, revision)
+    masked: dict[str, int] = {}
+    passed_over = []
+    for commit, place in commits:
+        adoption = Adoption(set_name, columns, source, commit.author)
         try:
-            content = _content(workspace, tree, source)
-            if content is not None:
-                yield commit, _table(source, content)
-        except DataError:
-            if is_newest:
+            content = _content(workspace, CommitTree(workspace.git, commit.sha), place)
+            if content is None:
+                continue  # the commit took the file away
+            table = _table(place, content)
+            rows, masked = _golden_rows(table, adoption, spec, history.splits)
+        except DataError as error:
+            if commit.sha == commits[-1][0].sha:
                 raise
+            told = error.message.splitlines()[-1].strip()
+            passed_over.append(PassedOver(commit.sha[:12], commit.subject, told))
+            continue
+        history.add(rows, at=commit.committed_at, why=f"{source}: {commit.subject}")
+    if not history.versions:
+        raise DataError(f"no commit has {source}", hint=f"git log -- {source} {source}.dvc")
+    return history, masked, passed_over
+
+
+def _commits(workspace: Workspace, source: str, revision: str) -> list[tuple[Commit, str]]:
+    """The commits that have the file, oldest first, each with its path then.
+
+    A file that DVC tracks today may have been in Git itself once: both histories are one.
+    """
+    git = workspace.git
+    every = [*git.followed(revision, source), *git.followed(revision, f"{source}.dvc")]
+    found: dict[str, tuple[Commit, str]] = {}
+    for commit, path in every:
+        found.setdefault(commit.sha, (commit, path.removesuffix(".dvc")))
+    line = git.text("rev-list", "--first-parent", "--reverse", revision).splitlines()
+    return [found[sha] for sha in line if sha in found]
 
 
 def _content(workspace: Workspace, tree: CommitTree, source: str) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from gitloop.digests import canonical_json
+from gitloop.digests import json_line
 from gitloop.errors import ConfigError, DataError
 from gitloop.storage.files import replacing
 from gitloop.storage.golden import GoldenSet
@@ -106,7 +106,7 @@ def show_row(
             f"{found.height or 'no'} rows of {text} begin with {row_id!r}",
             hint=f"run: gitloop golden export {text} --format jsonl",
         )
-    value: Mapping[str, Any] = json.loads(canonical_json(found.row(0, named=True)))
+    value: Mapping[str, Any] = json.loads(json_line(found.row(0, named=True)))
     return value
 
 
@@ -143,12 +143,12 @@ def export(
 
 def _encoded(rows: pl.DataFrame, form: str) -> bytes:
     if form == "jsonl":
-        return "".join(f"{canonical_json(row)}\n" for row in rows.iter_rows(named=True)).encode()
+        return "".join(f"{json_line(row)}\n" for row in rows.iter_rows(named=True)).encode()
     target = BytesIO()
     if form == "csv":
         nested = [name for name, dtype in rows.schema.items() if dtype == pl.List]
         texts = [
-            pl.Series(name, [canonical_json(cell) for cell in rows[name].to_list()], pl.String)
+            pl.Series(name, [json_line(cell) for cell in rows[name].to_list()], pl.String)
             for name in nested
         ]
         rows.with_columns(texts).write_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
