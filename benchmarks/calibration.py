@@ -7,7 +7,8 @@ standardised distance above that of a fail. Their kinds are plain, skewed (85 % 
 (five levels of score), weak, strong and useless (distance 0). An interval covers when it holds what
 the best threshold of the grid gives on 400,000 further rows of the same judge. Beside it, in the
 same run: the plain bootstrap of the objective at the chosen threshold, and how far in-sample and
-cross-fitted figures lie from the truth of the threshold that was chosen.
+cross-fitted figures lie from the truth of the threshold that was chosen. Last, judges that may
+abstain: how often more of what they decide is wrong than was promised, on 100,000 further rows.
 """
 
 from __future__ import annotations
@@ -21,10 +22,19 @@ import numpy as np
 import polars as pl
 
 from gitloop.core.calibrate import Evidence, FitPolicy, fit
+from gitloop.core.calibrate.abstention import RISK, abstention
 from gitloop.core.calibrate.doubts import USELESS_P
 from gitloop.core.calibrate.intervals import objective_interval
-from gitloop.core.calibrate.sweeping import Fitted, Rows, resample, sweep_policy, sweep_rows
+from gitloop.core.calibrate.sweeping import (
+    Fitted,
+    Rows,
+    held_out_lines,
+    resample,
+    sweep_policy,
+    sweep_rows,
+)
 from gitloop.params import Calibrate
+from gitloop.records import confidence
 from gitloop.stats.agreement import raw_agreement, tabulate
 from gitloop.stats.calibration import discrimination
 from gitloop.stats.thresholds import Draws, sweep
@@ -33,6 +43,7 @@ from gitloop.tables import SCORES
 SIZES = (20, 50, 100, 500)
 OBJECTIVES = ("balanced_accuracy", "f1", "kappa")
 TRUTH_ROWS = 400_000
+PROMISE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,43 @@ def _mean(parts: list[list[bool]] | list[list[float]]) -> float:
     return float(np.mean([value for part in parts for value in part]))
 
 
+def selective(n_judges: int) -> None:
+    """Print how often a judge that may abstain breaks its promise, and how much it decides."""
+    calibrate = Calibrate(bootstraps=100, max_judge_error=PROMISE)
+    print(f"at most {PROMISE:.0%} of what is decided may be wrong, but for a risk of {RISK:.0%}")
+    print(f"{'judge':12}{'n':>5}{'broken':>9}{'wrong':>9}{'of all':>9}{'decides':>9}{'none':>7}")
+    for seed, (name, kind) in enumerate(KINDS.items()):
+        fresh = simulate(kind, 100_000, np.random.default_rng(seed))
+        for n in (100, 500):
+            sets, seen = both_verdicts(kind, n, seed * 10_000 + n), []
+            for draw in range(max(1, n_judges // 10)):
+                rows = next(sets)
+                fitted = resample(rows, sweep_rows(rows, calibrate), calibrate, Draws(100, draw))
+                seen.append(_decided(rows, fitted, fresh, draw))
+            wrong, of_all, coverage = np.array(seen).T
+            decided = wrong[coverage > 0]
+            print(
+                f"{name:12}{n:>5}{(wrong > PROMISE).mean():>9.3f}"
+                f"{decided.mean() if decided.size else 0.0:>9.3f}{of_all.mean():>9.3f}"
+                f"{coverage.mean():>9.3f}{(coverage == 0).mean():>7.2f}"
+            )
+
+
+def _decided(rows: Rows, fitted: Fitted, fresh: Rows, seed: int) -> tuple[float, float, float]:
+    """(wrong among decided, decided wrongly among all, decided) of fresh rows."""
+    lines, line = held_out_lines(rows, fitted, seed), fitted.swept.threshold
+    if lines is None or line is None:
+        return 0.0, 0.0, 0.0
+    own = [confidence(*pair) for pair in zip(rows.scores.tolist(), lines.tolist(), strict=True)]
+    found = abstention(np.array(own), (rows.scores >= lines) != rows.labels, PROMISE)
+    if found.confidence is None:
+        return 0.0, 0.0, 0.0
+    room = np.where(fresh.scores >= line, 1 - line, line)
+    kept = np.round(np.abs(fresh.scores - line) / room, 9) >= found.confidence
+    wrong = kept & ((fresh.scores >= line) != fresh.labels)
+    return float(wrong.sum() / max(1, kept.sum())), float(wrong.mean()), float(kept.mean())
+
+
 def speed(n_rubrics: int, n_labels: int) -> None:
     """Print how long it takes to calibrate many rubrics with a thousand resamples each."""
     generator = np.random.default_rng(0)
@@ -208,7 +256,7 @@ _MADE = (
 
 
 def main() -> None:
-    """Run both parts."""
+    """Run all parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--judges", type=int, default=1000)
     parser.add_argument("--rubrics", type=int, default=60)
@@ -216,6 +264,7 @@ def main() -> None:
     args = parser.parse_args()
     speed(args.rubrics, args.labels)
     coverage(args.judges)
+    selective(args.judges)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -254,3 +255,50 @@ def test_taubench_pass_hat_k_is_reproduced() -> None:
     for k in (1, 2, 3, 4):
         got = pass_hat_k(successes, trials, k)
         assert got.value == pytest.approx(expected[f"pass^{k}"], abs=5e-5)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize("group", ["gpt4", "human_expert"])
+def test_mtbench_agreement_is_reproduced(turn: int, group: str) -> None:
+    """GPT-4 with experts and experts with each other: S1 over all votes, S2 without ties."""
+    units: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in read_rows("mtbench/votes.jsonl"):
+        if row["metadata"]["turn"] == turn:
+            kind = "gpt4" if row["annotator_type"] == "llm" else row["annotator_type"]
+            units[row["pair_id"]][kind].append(row["winner"])
+    pairs = []
+    for votes in units.values():
+        experts = votes["human_expert"]
+        if group == "gpt4":
+            pairs += [(judge, expert) for judge in votes["gpt4"] for expert in experts]
+        else:
+            pairs += list(combinations(experts, 2))
+    decided = [pair for pair in pairs if "tie" not in pair]
+    names = {"gpt4": f"turn{turn}_gpt4~human_expert"}
+    expected = read_expected()["per_dataset"]["mtbench"][
+        names.get(group, f"turn{turn}_human_expert~human_expert")
+    ]
+    for kept, key, count in ((pairs, "S1", "n1"), (decided, "S2", "n2")):
+        got = raw_agreement(tabulate(kept))
+        assert got.n_items == expected[count]
+        assert got.value == pytest.approx(expected[key], abs=1e-4)
+
+
+def test_pandalm_judge_accuracy_counts_unparsed_answers() -> None:
+    """gpt-3.5-turbo's accuracy .7107 and macro F1 .5755 count its 25 unparsed answers as ties."""
+    expected = read_expected()["pandalm"]["gpt-3.5-turbo"]
+    votes = by_item(read_rows("pandalm/votes.jsonl"), "annotator", "winner")
+    people = list(zip(*(votes[f"annotator{n}"] for n in (1, 2, 3)), strict=True))
+    majority = [max(sorted(set(unit)), key=unit.count) for unit in people]
+    parsed = votes["gpt-3.5-turbo"]
+    assert sum(verdict is None for verdict in parsed) == 25
+    judged = [verdict or "tie" for verdict in parsed]
+    scores = []
+    for label in ("a", "b", "tie"):
+        own = [float(verdict == label) for verdict in judged]
+        truth = [verdict == label for verdict in majority]
+        scores.append(confusion_rates(confusion_at(own, truth, 0.5)).f1)
+    accuracy = raw_agreement(tabulate(list(zip(judged, majority, strict=True))))
+    assert accuracy.n_items == 999
+    assert accuracy.value == pytest.approx(expected["unparsed_as_tie"]["acc"], abs=5e-5)
+    assert np.mean(scores) == pytest.approx(expected["unparsed_as_tie"]["f1_macro"], abs=5e-5)
