@@ -42,7 +42,8 @@ class Judge(Protocol):
     Constructed as `plugin(rubric, pin, root)`; raises `ConfigError` where the rubric's form or the
     pin does not fit. Scores lie in [0, 1], higher is better. A case it cannot take is a `Judgement`
     with a status other than "ok", never a low score. A judge whose calls run side by side may have
-    a method `stream(requests)` that yields each answer with its place, as they come.
+    a method `stream(requests)` that yields each answer with its place, as they come; one that is
+    shown things in an order, `reordered(rubric)`, the rubric with that order turned around.
     """
 
     id: ClassVar[str]

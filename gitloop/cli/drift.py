@@ -1,4 +1,4 @@
-"""`gitloop judge drift`: whether a judge is still the one that was calibrated."""
+"""`gitloop judge drift` and `judge bias`: labelled rows, judged again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitloop.errors import ExitCode
 if TYPE_CHECKING:
     from gitloop.core.calibrate import Drift
     from gitloop.records import Interval
-    from gitloop.steps.calibrate import DriftReport
+    from gitloop.steps.calibrate import DriftReport, OrderReport
 
 SHOWN = 5
 """Flipped anchors that are named."""
@@ -62,6 +62,44 @@ def drift(
     )
     console.show(asdict(report), lambda: _lines(report))
     return int(ExitCode.GATE_FAILED) if check and report.spans else None
+
+
+@click.command(cls=Verb)
+@click.option("--rubric", "rubrics", multiple=True, metavar="NAME", help="Only this rubric.")
+@click.option(
+    "--rows",
+    type=click.IntRange(min=2),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Labelled rows to judge in the opposite order.",
+)
+@pass_console
+def bias(console: Console, *, rubrics: tuple[str, ...], rows: int) -> None:
+    """Judge labelled rows with what the judge sees in the opposite order: does that decide?
+
+    What is found is written to loop/order/ and stands on the judge card.
+    """
+    from gitloop.steps.calibrate import order
+
+    report = order(console.directory, rubrics=rubrics, n_rows=rows, progress=console.progress)
+    console.show(asdict(report), lambda: _order_lines(report))
+
+
+def _order_lines(report: OrderReport) -> list[str]:
+    lines = []
+    for found in report.rubrics:
+        told = style("biased", fg="yellow") if found.is_biased else style("no bias", fg="green")
+        lines.append(f"{style(found.rubric, bold=True)}  {told}  {found.n} rows, {found.judge}")
+        flips = f"{found.n_flips} of {found.n} verdicts turn with the order"
+        lines += _wrapped(flips + _bounds(found.flip_interval), "  ")
+        passes = f"{found.pass_as_shown:.2f} pass as shown, {found.pass_reversed:.2f} reversed"
+        lines += _wrapped(f"{passes}, p {found.p:.2g}", "  ")
+        if found.n_failed:
+            lines += _wrapped(f"{found.n_failed} rows could not be judged in that order", "  ! ")
+    for name, why in report.skipped.items():
+        lines += _wrapped(f"{name}: {why}", "· ")
+    return lines + [f"wrote {path}" for path in report.written]
 
 
 def _lines(report: DriftReport) -> list[str]:

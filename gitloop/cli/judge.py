@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitloop.cli.drift import drift
+from gitloop.cli.drift import bias, drift
 from gitloop.cli.options import Console, Verb, Verbs, pass_console, style
 
 if TYPE_CHECKING:
@@ -63,3 +63,4 @@ def _default(argument: ArgumentLine) -> str:
 
 
 judge.add_command(drift)
+judge.add_command(bias)

@@ -62,7 +62,21 @@ def figures(card: Json) -> list[tuple[str, str, str]]:
             f"scores read as probabilities; Brier {number(card['errors']['brier'])}",
         ),
         ("length bias", agreement(card["length_bias"]), "above 0, long answers are overrated"),
+        ("position bias", *_position(card["position_bias"])),
     ]
+
+
+def _position(found: Json) -> tuple[str, str]:
+    """The share of verdicts that depend on the order of what the judge is shown."""
+    if reason := found.get("reason"):
+        return str(reason), ""
+    if found["is_biased"]:
+        way = "more" if found["gap"] > 0 else "fewer"
+        said = f"in the opposite order {way} pass ({found['gap']:+.2f}, p {found['p']:.2g})"
+    else:
+        said = "no order is surely preferred"
+    flips = bounded(found["flip_rate"], found["flip_interval"])
+    return flips, f"of verdicts turn with the order, of {found['n']}; {said}"
 
 
 def _against_base(rates: Json) -> str:

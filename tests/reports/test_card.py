@@ -26,6 +26,7 @@ def cards() -> dict[str, Any]:
     found = fit(said, given, policy(max_judge_error=0.2, holdout_rate=0.2))
     value = as_json(judge_card(found, scored_items(said, given)))
     value["rubric"] = {"name": "grounded", "version": "1", "description": ""}
+    value["position_bias"] = {"reason": "not measured: gitloop judge bias"}
     return {
         "schema": "gitloop.judge_card/v1",
         "cards": [value | {"judge": "recorded/1", "guidance_version": "1"}],

@@ -297,7 +297,7 @@ def test_pandalm_judge_accuracy_counts_unparsed_answers() -> None:
     for label in ("a", "b", "tie"):
         own = [float(verdict == label) for verdict in judged]
         truth = [verdict == label for verdict in majority]
-        scores.append(confusion_rates(confusion_at(own, truth, 0.5)).f1)
+        scores.append(confusion_rates(confusion_at(own, truth, 0.5)).f1 or 0.0)
     accuracy = raw_agreement(tabulate(list(zip(judged, majority, strict=True))))
     assert accuracy.n_items == 999
     assert accuracy.value == pytest.approx(expected["unparsed_as_tie"]["acc"], abs=5e-5)

@@ -17,6 +17,7 @@ from gitloop.core.calibrate.findings import Finding
 from gitloop.core.calibrate.fitting import FitPolicy, fit, scored_items
 from gitloop.core.calibrate.history import HistoryPoint, Recorded, threshold_history
 from gitloop.core.calibrate.leaks import Leak, golden_leaks, quoted_leaks, trained_leaks
+from gitloop.core.calibrate.order import OrderBias, order_bias
 from gitloop.core.calibrate.rendering import Pins, curve_csv, metrics, thresholds
 from gitloop.core.calibrate.results import Calibration, CurvePoint
 from gitloop.core.calibrate.rewriting import (
@@ -47,6 +48,7 @@ __all__ = [
     "LabelRules",
     "Leak",
     "Line",
+    "OrderBias",
     "Pins",
     "Recorded",
     "best_rewrite",
@@ -61,6 +63,7 @@ __all__ = [
     "halves",
     "judge_card",
     "metrics",
+    "order_bias",
     "question",
     "quoted_leaks",
     "rewrite_fault",

@@ -65,6 +65,17 @@ class OpenaiJudge:
             "sampling": {name: parameters[name] for name in SAMPLING if name != "extra"} | extra,
         }
 
+    @classmethod
+    def reordered(cls, rubric: Rubric) -> Rubric:
+        """The rubric with its material and its verdicts in the opposite order."""
+        form = rubric.scorer[cls.id]
+        shown = form.get("show", FORM["show"].default)
+        verdicts = form.get("verdicts") or (
+            {"pass": 1, "fail": 0} if rubric.scale == "binary" else {}
+        )
+        turned = {"show": list(reversed(shown)), "verdicts": dict(reversed(verdicts.items()))}
+        return rubric.model_copy(update={"scorer": {**rubric.scorer, cls.id: form | turned}})
+
     def request(self, case: Case) -> dict[str, Any]:
         """Model, sampling, rubric and the rendered messages."""
         return {**self._pinned, "messages": messages(self._form, case)}

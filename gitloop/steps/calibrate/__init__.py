@@ -7,6 +7,7 @@ from gitloop.steps.calibrate.drift import DriftPlan, DriftReport, drift
 from gitloop.steps.calibrate.estimates import EstimateReport, estimate
 from gitloop.steps.calibrate.history import ChangePoint, HistoryReport, history
 from gitloop.steps.calibrate.holdout import HoldoutReport, holdout
+from gitloop.steps.calibrate.order import OrderReport, order
 from gitloop.steps.calibrate.propose import ProposeReport, propose
 from gitloop.steps.calibrate.stage import CalibratedRubric, CalibrateReport, calibrate
 
@@ -20,6 +21,7 @@ __all__ = [
     "EstimateReport",
     "HistoryReport",
     "HoldoutReport",
+    "OrderReport",
     "ProposeReport",
     "calibrate",
     "drift",
@@ -27,5 +29,6 @@ __all__ = [
     "history",
     "holdout",
     "judge_cards",
+    "order",
     "propose",
 ]

@@ -10,9 +10,10 @@ import polars as pl
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import Evidence, JudgeCard
 from gitloop.errors import DataError
-from gitloop.evaluation import judge_name
+from gitloop.evaluation import judge_name, open_judge
 from gitloop.records import as_json
 from gitloop.steps.calibrate.inputs import FOLDER, fit_policy, gather, read_traces, some_labels
+from gitloop.steps.calibrate.order import known_order_bias
 from gitloop.tables import SCORES
 from gitloop.workspace import Workspace
 
@@ -68,5 +69,6 @@ def _value(workspace: Workspace, card: JudgeCard) -> dict[str, Any]:
         "description": rubric.description,
     }
     value["judge"] = judge_name(pin.judge)
+    value["position_bias"] = known_order_bias(workspace, open_judge(workspace, rubric.name))
     value["guidance_version"] = workspace.params.labels.guidance_version
     return value

@@ -10,12 +10,12 @@ import polars as pl
 
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import Drift
-from gitloop.digests import sha256_of
 from gitloop.documents import rewritten
-from gitloop.errors import ConfigError, DataError, StaleError
-from gitloop.evaluation import BoundJudge, call_store, judge_bound, open_judge
+from gitloop.errors import ConfigError, DataError
+from gitloop.evaluation import BoundJudge, call_store, judge_bound
 from gitloop.protocols import Progress, silent
-from gitloop.records import Case, Threshold, as_json, parse_thresholds
+from gitloop.records import Case, as_json, parse_thresholds
+from gitloop.steps.calibrate.anchors import anchors, opened
 from gitloop.steps.calibrate.inputs import FOLDER, cases, gather, read_traces, some_labels
 from gitloop.storage.files import read_json, read_text, write_json, write_text
 from gitloop.tables import SCORES
@@ -87,13 +87,13 @@ def drift(directory: Path, plan: DriftPlan, progress: Progress = silent) -> Drif
         )
     known = workspace.read(f"{FOLDER}/scores.parquet", SCORES)
     thresholds = parse_thresholds(read_json(workspace.root / f"{FOLDER}/thresholds.json"))
-    bound, skipped = _opened(workspace, thresholds, plan.rubrics)
+    bound, skipped = opened(workspace, thresholds, plan.rubrics)
     found = []
     gathered = gather(workspace, some_labels(workspace).labels, read_traces(workspace), bound)
     for evidence in gathered:
         name = evidence.rubric
-        anchors = _anchors(core.scored_items(evidence, known), plan.n_anchors)
-        judged = _judged(workspace, bound[name], anchors, progress)
+        chosen = anchors(core.scored_items(evidence, known), plan.n_anchors)
+        judged = _judged(workspace, bound[name], chosen, progress)
         one = core.drift(judged, thresholds[name], evidence.scale, plan.alpha)
         if one is None:
             skipped[name] = "no anchor could be judged again"
@@ -107,42 +107,13 @@ def drift(directory: Path, plan: DriftPlan, progress: Progress = silent) -> Drif
     return DriftReport(tuple(found), skipped, spans, written)
 
 
-def _opened(
-    workspace: Workspace, thresholds: dict[str, Threshold], rubrics: Iterable[str]
-) -> tuple[dict[str, BoundJudge], dict[str, str]]:
-    """The judges to look at, and why others are not; what was asked for by name must be usable."""
-    asked = sorted(set(rubrics))
-    bound, skipped = {}, {}
-    for name in asked or sorted(workspace.params.rubrics):
-        judge = open_judge(workspace, name)
-        line = thresholds.get(name)
-        why = ""
-        if line is None or line.threshold is None:
-            why = "it has no calibrated threshold"
-        elif line.judge_sha256 != judge.sha256:
-            why = "it was calibrated with another rubric or judge: run gitloop calibrate"
-        if why and asked:
-            raise StaleError(f"{name}: {why}", hint="run: dvc repro calibrate")
-        if why:
-            skipped[name] = why
-        else:
-            bound[name] = judge
-    return bound, skipped
-
-
-def _anchors(items: pl.DataFrame, n: int) -> pl.DataFrame:
-    """The first n items in the order of a digest: the same ones while the labels grow."""
-    ids = sorted(items["trace_id"].to_list(), key=lambda trace_id: sha256_of({"anchor": trace_id}))
-    return items.filter(pl.col("trace_id").is_in(ids[:n])).sort("trace_id")
-
-
 def _judged(
-    workspace: Workspace, bound: BoundJudge, anchors: pl.DataFrame, progress: Progress
+    workspace: Workspace, bound: BoundJudge, chosen: pl.DataFrame, progress: Progress
 ) -> pl.DataFrame:
     """The anchors with their recorded score, and one or two new ones that no store answered."""
     n_draws = 1 if bound.judge.is_pure else 2
     shown: list[Case] = [
-        replace(case, replicate=draw) for draw in range(n_draws) for case in cases(anchors)
+        replace(case, replicate=draw) for draw in range(n_draws) for case in cases(chosen)
     ]
     store = call_store(workspace, f"{FOLDER}/calls.parquet", mode="off")
     limit = workspace.params.score.max_error_rate
@@ -153,7 +124,7 @@ def _judged(
         )
         for draw, name, more in ((0, "now", ["reason"]), (1, "again", []))
     ]
-    before = anchors.select("trace_id", "route", pl.col("score").alias("before"))
+    before = chosen.select("trace_id", "route", pl.col("score").alias("before"))
     for draw in draws:
         before = before.join(draw, on="trace_id", how="left")
     return before
