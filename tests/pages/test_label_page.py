@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import polars as pl
@@ -80,6 +84,104 @@ def test_two_annotators_a_conflict_a_senior_and_a_promotion(
     settled = read_labels(unlabelled.root).filter(pl.col("role") == "senior")
     assert settled["reference"].to_list() == ["Open Billing, then Refunds."]
     assert json.loads(unlabelled.read("labels/chen.jsonl"))["guidance_version"] == "1"
+
+
+def test_two_browsers_on_one_item(
+    driver: Driver, serve: Serve, unlabelled: Repository, tmp_path: Path
+) -> None:
+    """The second is told what the first said; looked at in the dark, at the width of a phone."""
+    amara = serve(unlabelled.root, "--as", "amara", "--no-commit")
+    one, other = driver.window(), driver.window()
+    one.open(amara.link)
+    one.wait_text("#title", "Question 1")
+    other.open(amara.next_link())
+    other.resize(390, 844)
+    other.shade("dark")
+    other.wait_text("#title", "Question 1")
+    one.keys("p", "Enter")
+    one.wait_text("#title", "Question 2")
+    other.keys("f", "Enter")
+    other.wait_text("#notice", "Another window answered this meanwhile: pass")
+    assert other.run("return document.documentElement.scrollWidth <= innerWidth")
+    other.screenshot(tmp_path / "phone.png")
+    assert (tmp_path / "phone.png").stat().st_size > 10_000
+    other.run("document.querySelector('#notice button').click()")
+    other.wait_text("#title", "Question 2")
+    said = [
+        json.loads(line)["label"] for line in unlabelled.read("labels/amara.jsonl").splitlines()
+    ]
+    assert said == ["pass", "fail"]
+
+
+def test_another_page_cannot_post(driver: Driver, serve: Serve, unlabelled: Repository) -> None:
+    """A page of another port, open in the same browser, gets nothing in and nothing out."""
+    amara = serve(unlabelled.root, "--as", "amara", "--no-commit")
+    with stranger() as address:
+        page = enter(driver, amara.link)
+        key = page.run("return localStorage.getItem('gitloop-key')")
+        page.open(address)
+        assert page.run("return localStorage.getItem('gitloop-key')") is None
+        told = page.run_async(ATTACK.replace("TARGET", amara.origin).replace("KEY", key))
+    assert told == ["refused", "refused", "refused"]
+    assert not (unlabelled.root / "labels/amara.jsonl").exists()
+    assert not (unlabelled.root / ".gitloop/drafts/amara.json").exists()
+
+
+ATTACK = """
+const done = arguments[arguments.length - 1];
+const save = "TARGET/api/questions/0/save";
+const body = JSON.stringify({values: {label: "fail"}, revision: "", window: "x"});
+const keyed = {method: "POST", body, headers: {"x-gitloop-key": "KEY"}};
+const plain = {method: "POST", body, mode: "no-cors", credentials: "include"};
+const ask = (options) => fetch(save, options).then((a) => a.type, () => "refused");
+const look = fetch("TARGET/api/overview", {headers: {"x-gitloop-key": "KEY"}})
+  .then((a) => a.type, () => "refused");
+Promise.all([ask(keyed), look, ask(plain)]).then(done);
+"""
+
+
+@contextmanager
+def stranger() -> Iterator[str]:
+    """A page of somebody else, on another port of the loopback."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>stranger</title>")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_killed_server_loses_nothing_that_was_kept(
+    driver: Driver, serve: Serve, unlabelled: Repository
+) -> None:
+    """After kill -9 the page says so, and the next session shows what was typed, in any browser."""
+    amara = serve(unlabelled.root, "--as", "amara", "--no-commit")
+    page = enter(driver, amara.link)
+    page.keys("f", "c")
+    page.type("It does not even try")
+    page.wait_text("#state", "draft kept")
+    amara.kill()
+    page.type("!")
+    page.wait_text("#notice", "The terminal session has ended")
+    page.close()
+    again = serve(unlabelled.root, "--as", "amara", "--no-commit")
+    fresh = enter(driver, again.link)
+    assert fresh.run("return document.querySelector('#comment').value") == "It does not even try"
+    assert fresh.run("return document.querySelector('[value=fail]').checked")
+    fresh.keys("Enter")
+    fresh.wait_text("#title", "Question 2")
+    assert json.loads(unlabelled.read("labels/amara.jsonl"))["comment"] == "It does not even try"
 
 
 def promoted(repository: Repository) -> int:
