@@ -10,15 +10,24 @@ import argparse
 import itertools
 import math
 import random
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
 from typing import Any
 
+import optuna
 from gepa.api import optimize as run_gepa
+from optuna.samplers import TPESampler
 
 from benchmarks.gepa_reference import DirectAdapter
-from benchmarks.simulated_task import SimulatedTask, talking_junk, without_answers
+from benchmarks.simulated_task import (
+    RULES,
+    TRAPS,
+    SimulatedTask,
+    talking_junk,
+    without_answers,
+)
 from gitloop.core.optimize import (
     Acceptance,
     History,
@@ -35,11 +44,12 @@ from gitloop.optimizers.metaprompt import MetaPromptOptimizer
 from gitloop.optimizers.promptwizard import PromptWizardOptimizer
 from gitloop.optimizers.protegi import ProTeGiOptimizer
 from gitloop.optimizers.random import RandomOptimizer
-from gitloop.protocols import Optimizer
+from gitloop.protocols import Optimizer, Task
 from gitloop.records import Ask, Candidate, Case, RowScore, Space
 from gitloop.stats.paired import sign_flip
 
 BUDGETS = (200, 800, 1600)
+TAUGHT = ("metaprompt", "gepa", "protegi", "promptwizard")
 CONTROL = "random"
 GUIDED: dict[str, Callable[[], Optimizer]] = {
     "metaprompt": lambda: MetaPromptOptimizer({}),
@@ -49,6 +59,12 @@ GUIDED: dict[str, Callable[[], Optimizer]] = {
     "auto": lambda: AutoOptimizer({}),
 }
 ALL = {CONTROL: lambda: RandomOptimizer({}), **GUIDED}
+DECLARED: dict[str, Callable[[], Optimizer]] = {
+    CONTROL: ALL[CONTROL],
+    "bayesian": lambda: BayesianOptimizer({}),
+    "auto": GUIDED["auto"],
+}
+"""Those that draw from a declared space: they are told the rules, which the others must find."""
 
 
 def closed_at(task: SimulatedTask, history: History, budget: int) -> float:
@@ -60,11 +76,22 @@ def closed_at(task: SimulatedTask, history: History, budget: int) -> float:
     return task.closed(finalist(replace(history, trials=kept)).candidate)
 
 
-def gaps(tasks: Sequence[SimulatedTask], make: Callable[[], Optimizer]) -> list[list[float]]:
+def declared(task: SimulatedTask) -> Task:
+    """What a search is given where the prompt file declares the rules and the traps as lines."""
+    own = set(task.incumbent.instructions)
+    lines = tuple(line for line in (*RULES.values(), *TRAPS) if line not in own)
+    return replace(task.task(BUDGETS[-1]), space=Space({}, lines, task.prompt.head.demos))
+
+
+def gaps(
+    tasks: Sequence[SimulatedTask],
+    make: Callable[[], Optimizer],
+    given: Callable[[SimulatedTask], Task | None] = lambda _task: None,
+) -> list[list[float]]:
     """Per task, the share of the gap that is closed at each budget."""
     found = []
     for task in tasks:
-        history = task.search(make(), BUDGETS[-1])
+        history = task.search(make(), BUDGETS[-1], given(task))
         if history.n_evaluations > BUDGETS[-1]:
             raise SystemExit(f"{history.n_evaluations} rows were scored: the budget was exceeded")
         found.append([closed_at(task, history, budget) for budget in BUDGETS])
@@ -76,6 +103,14 @@ def compare(seeds: int) -> dict[str, list[list[float]]]:
     tasks = [SimulatedTask(seed) for seed in range(seeds)]
     found = {name: gaps(tasks, make) for name, make in ALL.items()}
     print(f"\nFraction of the gap closed, {seeds} seeds (p: one-sided sign flip against random)\n")
+    _print_table(found)
+    told = {name: gaps(tasks, make, declared) for name, make in DECLARED.items()}
+    print("\nThe same where the prompt file declares the rules and the traps as lines\n")
+    _print_table(told)
+    return found
+
+
+def _print_table(found: dict[str, list[list[float]]]) -> None:
     print("| optimizer | 200 | 800 | 1,600 | sd | p at 800 | p at 1,600 |")
     print("|---|---|---|---|---|---|---|")
     for name, values in found.items():
@@ -84,7 +119,6 @@ def compare(seeds: int) -> dict[str, list[list[float]]]:
         cells.append(f"{pstdev(value[-1] for value in values):.2f}")
         cells += ["–", "–"] if name == CONTROL else [_p(found, name, 1), _p(found, name, 2)]
         print(f"| {name} | {' | '.join(cells)} |")
-    return found
 
 
 def _p(found: dict[str, list[list[float]]], name: str, at: int) -> str:
@@ -97,15 +131,21 @@ def p_ahead(values: Sequence[list[float]], control: Sequence[list[float]], at: i
     return sign_flip([theirs[at] - ours[at] for ours, theirs in pairs]).p_worse
 
 
-def strip_feedback(seeds: int, found: dict[str, list[list[float]]]) -> None:
+def strip_feedback(seeds: int, found: dict[str, list[list[float]]]) -> dict[str, list[list[float]]]:
     """Print what is left of the guided ones when the rubric gives no reason."""
     tasks = [SimulatedTask(seed, has_feedback=False) for seed in range(seeds)]
-    print("\nFraction of the gap closed at 800, with and without the reasons of the rubric\n")
-    print("| optimizer | with | without |")
-    print("|---|---|---|")
-    for name in ("metaprompt", "gepa", "protegi", "promptwizard"):
-        without = fmean(values[1] for values in gaps(tasks, GUIDED[name]))
-        print(f"| {name} | {fmean(values[1] for values in found[name]):.2f} | {without:.2f} |")
+    blind = {name: gaps(tasks, ALL[name]) for name in (CONTROL, *TAUGHT)}
+    print("\nFraction of the gap closed with and without the reasons of the rubric\n")
+    print("| optimizer | 800 with | without | p without | 1,600 with | without | p without |")
+    print("|---|---|---|---|---|---|---|")
+    for name in blind:
+        cells = []
+        for at in (1, 2):
+            means = [fmean(one[at] for one in side[name]) for side in (found, blind)]
+            cells += [f"{mean:.2f}" for mean in means]
+            cells.append("–" if name == CONTROL else _p(blind, name, at))
+        print(f"| {name} | {' | '.join(cells)} |")
+    return blind
 
 
 def proposes(task: SimulatedTask, history: History) -> tuple[bool, bool]:
@@ -125,9 +165,10 @@ def null_world(worlds: int) -> None:
     print(f"\nThe incumbent is optimal, {worlds} worlds, 600 rollouts\n")
     print("| optimizer | looked better on validation | proposed |")
     print("|---|---|---|")
-    for name, make in ALL.items():
+    for name, make in {**ALL, "bayesian": DECLARED["bayesian"]}.items():
         tasks = [SimulatedTask(1000 + seed, is_null=True) for seed in range(worlds)]
-        seen = [proposes(task, task.search(make(), 600)) for task in tasks]
+        given = declared if name == "bayesian" else lambda _task: None
+        seen = [proposes(task, task.search(make(), 600, given(task))) for task in tasks]
         looked, proposed = (sum(column) for column in zip(*seen, strict=True))
         print(f"| {name} | {looked} | {proposed} |")
 
@@ -137,7 +178,7 @@ def junk(seeds: int) -> None:
     print("\nA teacher that talks junk, or is not reachable, at 800 rollouts\n")
     print("| optimizer | failed attempts | gap closed | rows scored |")
     print("|---|---|---|---|")
-    for name in ("metaprompt", "gepa", "protegi", "promptwizard"):
+    for name in TAUGHT:
         failed, closed, rows = 0, 0.0, 0
         for seed in range(seeds):
             for teach in (talking_junk, without_answers):
@@ -195,12 +236,40 @@ def demos(worlds: int) -> float:
     return found
 
 
+def seeded_demos(worlds: int) -> float:
+    """Print the same for a number of examples and an integer that seeds a shuffle of them."""
+    reached = []
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    for seed in range(worlds):
+        _, gains, value = demo_world(seed)
+        names = sorted(gains)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sampler = TPESampler(seed=seed, n_startup_trials=5, multivariate=True)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+
+        for _ in range(100):
+            draw = study.ask()
+            order = list(names)
+            random.Random(draw.suggest_int("seed", 0, 2_000_000_000)).shuffle(order)
+            shown = order[: draw.suggest_int("n", 0, len(order))]
+            study.tell(draw, value(_showing(shown)))
+        start = value(_showing([]))
+        reached.append((study.best_value - start) / (_near_optimum(names, value) - start))
+    found = fmean(reached)
+    print(f"The same over a number of examples and the seed of their shuffle: {found:.2f}")
+    return found
+
+
+def _showing(names: Iterable[str]) -> Candidate:
+    return Candidate(values=(("demos", "".join(f"Input: {name}\n" for name in sorted(names))),))
+
+
 def _near_optimum(names: Sequence[str], value: Callable[[Candidate], float]) -> float:
     """What climbing from the empty set, one example at a time in or out, comes to."""
 
     def worth(shown: frozenset[str]) -> float:
-        text = "".join(f"Input: {name}\n" for name in sorted(shown))
-        return value(Candidate(values=(("demos", text),)))
+        return value(_showing(shown))
 
     shown: frozenset[str] = frozenset()
     while True:
@@ -212,14 +281,16 @@ def _near_optimum(names: Sequence[str], value: Callable[[Candidate], float]) -> 
 
 def same_as_reference(seeds: int) -> int:
     """Count the seeds in which our GEPA tries, candidate by candidate, what the package tries."""
-    same = 0
+    same = n_tried = 0
     for seed in range(seeds):
         task = SimulatedTask(seed)
-        ours = GepaReference(task).ours(800)
-        theirs = GepaReference(task).theirs(800)
+        ours = GepaReference(task).ours(BUDGETS[-1])
+        theirs = GepaReference(task).theirs(BUDGETS[-1])
         n = min(len(ours), len(theirs))
+        n_tried += n
         same += n > 1 and ours[:n] == theirs[:n]
-    print(f"\nGEPA equals the package driven directly in {same} of {seeds} seeds")
+    told = f"{n_tried} candidates at {BUDGETS[-1]} rollouts"
+    print(f"\nGEPA equals the package driven directly in {same} of {seeds} seeds, {told}")
     return same
 
 
@@ -267,7 +338,8 @@ def main() -> None:
     null_world(given.worlds)
     junk(min(3, given.seeds))
     demos(12)
-    same_as_reference(min(5, given.seeds))
+    seeded_demos(12)
+    same_as_reference(given.seeds)
 
 
 if __name__ == "__main__":
