@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--body", "shows_body", is_flag=True, help="With --apply: print the body alone.")
 @pass_console
 def optimize(console: Console, *, applies: bool, shows_body: bool) -> None:
-    """Search for a better prompt on the golden sets; propose it, or say that none was found.
+    """Search for a better prompt, or thresholds; propose them, or say that none was found.
 
     A stage of the loop: writes loop/optimize/. "No improvement" is a normal result. With --apply,
     the proposal becomes a commit on a branch; your index, work tree and HEAD stay as they are.
@@ -47,14 +47,14 @@ def optimize(console: Console, *, applies: bool, shows_body: bool) -> None:
 def _proposed(proposal: Proposal) -> list[str]:
     return [
         style(proposal.title, bold=True),
-        f"on branch {proposal.branch}, {proposal.prompt} as {proposal.version}",
+        f"on branch {proposal.branch}: {', '.join(proposal.changes)}",
         f"  → git diff HEAD...{proposal.branch}",
         "  → gitloop optimize --apply --body, for the pull request",
     ]
 
 
 def _lines(report: OptimizeReport) -> list[str]:
-    colour = "green" if report.outcome == "proposed" else "yellow"
+    colour = "green" if report.is_proposing else "yellow"
     lines = [f"{style(report.outcome, fg=colour, bold=True)}: {report.message}"]
     if report.n_trials:
         lines.append(
@@ -72,8 +72,13 @@ def _lines(report: OptimizeReport) -> list[str]:
             f" {_shown(found.finalist_mean)} found; {len(found.fixed)} fixed,"
             f" {len(found.broken)} broken"
         )
+    for line in report.thresholds:
+        colour = "green" if line.outcome == "proposed" else "yellow"
+        shown = style(line.outcome, fg=colour)
+        lines.append(f"threshold of {line.rubric}, {shown}: {line.message}")
     if report.outcome == "proposed":
         lines.append(f"  → loop/optimize/candidates/{report.finalist}.md")
+    if report.is_proposing:
         lines.append("  → gitloop optimize --apply, for a branch with it")
     return [*lines, "  → loop/optimize/report.md"]
 

@@ -34,10 +34,13 @@ class RubricPin(Strict):
     Attributes:
         version: Must equal the rubric file's.
         judge: Who scores it.
+        threshold: Line that a review decided on, in place of the best of the curve; null lets
+            `calibrate` choose.
     """
 
     version: str
     judge: JudgePin = JudgePin()
+    threshold: float | None = Field(default=None, ge=0, le=1)
 
 
 class Target(Strict):

@@ -70,6 +70,7 @@ class Optimize(Strict):
     """The optimizer and its budget.
 
     Attributes:
+        targets: What is optimised: the prompt, the rubrics' thresholds, or both.
         optimizer: Plug-in name.
         parameters: Whatever the plug-in takes.
         max_evaluations: Rows scored at most, all splits together.
@@ -89,6 +90,7 @@ class Optimize(Strict):
         max_seconds: Wall time at most, or null; the one limit that depends on the machine.
     """
 
+    targets: tuple[Literal["prompt", "thresholds"], ...] = Field(default=("prompt",), min_length=1)
     optimizer: str = "random"
     parameters: dict[str, Any] = Field(default_factory=dict)
     max_evaluations: int = Field(default=2000, ge=1)

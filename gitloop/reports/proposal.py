@@ -18,8 +18,9 @@ def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
     parts = [
         f"# Optimize: {document['outcome']}",
         f"{document['message'].capitalize()}.",
-        _facts(document),
+        *([_facts(document)] if document["prompt"] else []),
         *([_holdout(document)] if document["holdout"] else []),
+        *([_thresholds(document)] if document["thresholds"] else []),
         *([_trials(trials)] if trials else []),
     ]
     return "\n\n".join(parts) + "\n"
@@ -27,14 +28,10 @@ def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
 
 def _facts(document: Mapping[str, Any]) -> str:
     rows = document["n_rows"]
-    golden = ", ".join(
-        f"{name} {found['version']} (`{found['sha256'][:16]}`)"
-        for name, found in document["golden"].items()
-    )
     lines = [
         f"- Prompt: `{document['prompt']['version']}`, optimizer `{document['optimizer']}`",
         (
-            f"- Golden sets: {golden}; {rows['train']} train, {rows['val']} validation,"
+            f"{_golden(document)}; {rows['train']} train, {rows['val']} validation,"
             f" {rows['holdout']} holdout rows"
         ),
         f"- Space: {document['space_size']:,} candidates; {document['n_trials']} tried,"
@@ -77,8 +74,6 @@ def _price(document: Mapping[str, Any]) -> str:
 
 def _holdout(document: Mapping[str, Any]) -> str:
     verdict, look = document["holdout"], document["look"]
-    interval = verdict["interval"]
-    between = f" [{interval['low']:+.3f}, {interval['high']:+.3f}]" if interval else ""
     lines = [
         "## The one look at the holdout",
         "",
@@ -92,7 +87,7 @@ def _holdout(document: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
         (
             f"| score | {_shown(verdict['incumbent_mean'])} | {_shown(verdict['finalist_mean'])} |"
-            f" {_shown(verdict['gain'], '+.3f')}{between} | {_shown(verdict['p'])} |"
+            f" {_shown(verdict['gain'], '+.3f')}{_between(verdict)} | {_shown(verdict['p'])} |"
             f" {_shown(verdict['mde'])} | {len(verdict['fixed'])} | {len(verdict['broken'])} |"
         ),
     ]
@@ -105,6 +100,42 @@ def _holdout(document: Mapping[str, Any]) -> str:
         lines += ["", "Not proposed, because", ""]
         lines += [f"- {reason}" for reason in verdict["reasons"]]
     return "\n".join(lines)
+
+
+def _thresholds(document: Mapping[str, Any]) -> str:
+    lines = [
+        "## Thresholds",
+        "",
+        (
+            "Chosen on the calibrated curve over train and validation labels; agreement with"
+            " people is that on holdout labels."
+        ),
+        "",
+        "| rubric | outcome | threshold | objective | agreement | gain | p | fixed | broken |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for found in document["thresholds"]:
+        choice, verdict = found["choice"], found["holdout"]
+        cells = [found["rubric"], found["outcome"], *["–"] * 7]
+        if choice:
+            is_other = choice["found"] is not None
+            cells[2] = f"{choice['incumbent']:g}" + (f" → {choice['found']:g}" if is_other else "")
+            cells[3] = f"{found['objective']} {_shown(choice['incumbent_value'])}" + (
+                f" → {_shown(choice['found_value'])}" if is_other else ""
+            )
+        if verdict:
+            cells[4] = f"{_shown(verdict['incumbent_mean'])} → {_shown(verdict['finalist_mean'])}"
+            cells[5] = f"{_shown(verdict['gain'], '+.3f')}{_between(verdict)}"
+            cells[6] = f"{_shown(verdict['p'])} (alpha {found['look']['alpha']:.4f})"
+            cells[7:] = [str(len(verdict["fixed"])), str(len(verdict["broken"]))]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *(f"- {found['rubric']}: {found['message']}" for found in document["thresholds"])]
+    return "\n".join(lines)
+
+
+def _between(verdict: Mapping[str, Any]) -> str:
+    interval = verdict["interval"]
+    return f" [{interval['low']:+.3f}, {interval['high']:+.3f}]" if interval else ""
 
 
 def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
@@ -135,28 +166,39 @@ def as_pull_request(document: Mapping[str, Any], diff: str) -> str:
     """The body of the pull request that a proposal makes, as Markdown.
 
     Args:
-        document: metrics.json of the optimize stage, with the outcome "proposed".
-        diff: The prompt file's unified diff.
+        document: metrics.json of the optimize stage, with something proposed.
+        diff: The unified diff of what is proposed.
     """
-    verdict = document["holdout"]
     pins = ", ".join(
         f"{name} {pin['version']} by {pin['judge']}" for name, pin in document["rubrics"].items()
     )
-    return (
-        "\n\n".join(
-            [
-                f"{document['message'].capitalize()} on {verdict['n']} rows, unseen so far.",
-                _holdout(document),
-                _named("Fixed", verdict["fixed"]) + "\n" + _named("Broken", verdict["broken"]),
-                "## Where it comes from",
-                f"{_facts(document)}\n- Rubrics: {pins}",
-                "## The change",
-                f"````diff\n{diff.rstrip()}\n````",
-                "A person decides; the gate runs on this branch as on any other.",
-            ]
-        )
-        + "\n"
+    parts = []
+    if document["outcome"] == "proposed":
+        verdict = document["holdout"]
+        parts += [
+            f"{document['message'].capitalize()} on {verdict['n']} rows, unseen so far.",
+            _holdout(document),
+            _named("Fixed", verdict["fixed"]) + "\n" + _named("Broken", verdict["broken"]),
+        ]
+    if document["thresholds"]:
+        parts.append(_thresholds(document))
+    where = [_facts(document)] if document["prompt"] else [_golden(document)]
+    parts += [
+        "## Where it comes from",
+        "\n".join([*where, f"- Rubrics: {pins}"]),
+        "## The change",
+        f"````diff\n{diff.rstrip()}\n````",
+        "A person decides; the gate runs on this branch as on any other.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _golden(document: Mapping[str, Any]) -> str:
+    sets = ", ".join(
+        f"{name} {found['version']} (`{found['sha256'][:16]}`)"
+        for name, found in document["golden"].items()
     )
+    return f"- Golden sets: {sets or 'none'}"
 
 
 def _named(what: str, row_ids: Sequence[str]) -> str:

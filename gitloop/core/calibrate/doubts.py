@@ -123,12 +123,13 @@ def _edge(rows: Rows, fitted: Fitted, calibrate: Calibrate) -> list[Finding]:
         return []
     best = sweep_beyond(rows, swept.policy)
     if best is not None and best.value is not None and best.value > value + 1e-9:
+        place = "beyond the grid" if len(grid) > 1 else "elsewhere than at the pinned"
         message = (
-            f"the best line lies beyond the grid {calibrate.grid}: {best.threshold:g} gives"
+            f"the best line lies {place} {calibrate.grid}: {best.threshold:g} gives"
             f" {calibrate.objective} {best.value:.3f} in place of {value:.3f}"
         )
         return [Finding("grid_edge", message)]
-    if swept.threshold in (grid[0], grid[-1]):
+    if len(grid) > 1 and swept.threshold in (grid[0], grid[-1]):
         message = f"the best line is an end of the grid {calibrate.grid}: {swept.threshold:g}"
         return [Finding("grid_edge", message)]
     return []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -29,11 +30,13 @@ class FitPolicy:
         calibrate: `params.calibrate`.
         seed: Of folds and bootstrap.
         level: Coverage of the intervals.
+        pinned: Rubric → the line that a review decided on, which is measured and not chosen.
     """
 
     calibrate: Calibrate
     seed: int = 0
     level: float = 0.95
+    pinned: Mapping[str, float] = field(default_factory=dict)
 
 
 def scored_items(evidence: Evidence, scores: pl.DataFrame) -> pl.DataFrame:
@@ -56,6 +59,9 @@ def fit(evidence: Evidence, scores: pl.DataFrame, policy: FitPolicy) -> Calibrat
         scores: What the judge said of the same items; fits `tables.SCORES`.
         policy: How the threshold is found.
     """
+    if evidence.rubric in policy.pinned:
+        one = {"grid": repr(policy.pinned[evidence.rubric]), "by_route": False}
+        policy = replace(policy, calibrate=policy.calibrate.model_copy(update=one))
     whole = _fit(evidence, scores, policy)
     if not policy.calibrate.by_route:
         return whole

@@ -124,11 +124,15 @@ def sweep_policy(calibrate: Calibrate, scores: FloatArray) -> SweepPolicy:
 
 
 def _grid(form: str, scores: FloatArray) -> tuple[float, ...]:
-    """The thresholds to try: the decimals of "low:high:steps", or for "observed" an exact sweep.
+    """The thresholds to try: of "low:high:steps" the decimals, for "observed" an exact sweep.
+
+    A single number is a line that was decided on.
 
     An exact sweep tries the lowest score and the middle between each two neighbours: every split
     of the rows once, with the widest margin on either side.
     """
+    if form != "observed" and ":" not in form:
+        return (float(form),)
     if form != "observed":
         low, high, steps = form.split(":")
         return decimal_grid(low, high, int(steps))

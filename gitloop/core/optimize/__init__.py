@@ -5,9 +5,10 @@ the incumbent row by row. "No improvement" is a normal result.
 """
 
 from gitloop.core.optimize.faults import CandidateCheck
-from gitloop.core.optimize.files import prompt_file
+from gitloop.core.optimize.files import pin_threshold, prompt_file
 from gitloop.core.optimize.headroom import Headroom, Samples, headroom_of, spend
 from gitloop.core.optimize.running import History, Limits, Spent, Trial, World, run_search
+from gitloop.core.optimize.thresholds import LineChoice, ScoredLabel, choose_line, judge_line
 from gitloop.core.optimize.verdict import Acceptance, HoldoutVerdict, finalist, judge_holdout
 
 __all__ = [
@@ -17,13 +18,18 @@ __all__ = [
     "History",
     "HoldoutVerdict",
     "Limits",
+    "LineChoice",
     "Samples",
+    "ScoredLabel",
     "Spent",
     "Trial",
     "World",
+    "choose_line",
     "finalist",
     "headroom_of",
     "judge_holdout",
+    "judge_line",
+    "pin_threshold",
     "prompt_file",
     "run_search",
     "spend",

@@ -1,10 +1,10 @@
-"""A prompt file rewritten so that its diff shows the change and nothing else."""
+"""Files rewritten so that their diff shows the change and nothing else."""
 
 from __future__ import annotations
 
 import re
 
-from gitloop.documents import dump
+from gitloop.documents import dump, parse
 from gitloop.errors import ConfigError
 from gitloop.params import Prompt, parse_prompt
 
@@ -55,3 +55,42 @@ def _blocks(head: str) -> list[tuple[str, str]]:
         else:
             found.append(("", line))
     return found
+
+
+def pin_threshold(text: str, rubric: str, threshold: float) -> str:
+    """params.yaml with the rubric's threshold pinned; comments and order stay.
+
+    Args:
+        text: params.yaml.
+        rubric: A rubric that it pins.
+        threshold: The line.
+
+    Raises:
+        ConfigError: The file is written in a way that only a person can edit.
+    """
+    document = parse(text, source="params.yaml")
+    lines = text.splitlines(keepends=True)
+    pins = document.value["rubrics"][rubric]
+    key = "threshold" if "threshold" in pins else "version"
+    at = document.line(("rubrics", rubric, key)) - 1
+    if key == "threshold":
+        lines[at] = re.sub(r"(threshold:\s*)[^\s,}#]+", rf"\g<1>{threshold!r}", lines[at], count=1)
+    elif lines[at].lstrip().startswith("version:"):
+        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+        lines.insert(at + 1, f"{indent}threshold: {threshold!r}\n")
+    else:
+        pinned = rf"\g<0>, threshold: {threshold!r}"
+        lines[at] = re.sub(r"version:\s*[^\s,}#]+", pinned, lines[at], count=1)
+    made = "".join(lines)
+    wanted = {**document.value, "rubrics": {**document.value["rubrics"]}}
+    wanted["rubrics"][rubric] = {**pins, "threshold": threshold}
+    try:
+        is_right = parse(made, source="params.yaml").value == wanted
+    except ConfigError:
+        is_right = False
+    if not is_right:
+        raise ConfigError(
+            f"params.yaml cannot be edited without losing its form: rubrics.{rubric}",
+            hint=f"set rubrics.{rubric}.threshold: {threshold!r} by hand",
+        )
+    return made

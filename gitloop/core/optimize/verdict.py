@@ -98,6 +98,7 @@ def judge_holdout(
     rows: Mapping[str, tuple[str, str]],
     length_ratio: float,
     policy: Acceptance,
+    weights: Mapping[str, float] | None = None,
 ) -> HoldoutVerdict:
     """Whether the finalist is better than the incumbent on rows that no search has seen.
 
@@ -107,19 +108,17 @@ def judge_holdout(
         rows: row_id → (group_id, user_cohort).
         length_ratio: Length of the finalist's prompt over the incumbent's.
         policy: What it must show.
+        weights: row_id → what the row counts, 1 on average; None is 1 each.
     """
-    pairs = [
-        (before.row_id, before.score, after.score)
-        for before, after in zip(incumbent, found, strict=True)
-        if before.score is not None and after.score is not None
-    ]
-    before = [score for _, score, _ in pairs]
-    after = [score for _, _, score in pairs]
+    raw = _scored_by_both(incumbent, found)
+    counts = weights or {}
+    pairs = [(row, old * counts.get(row, 1.0), new * counts.get(row, 1.0)) for row, old, new in raw]
+    before, after = [old for _, old, _ in pairs], [new for _, _, new in pairs]
     groups = [rows[row_id][0] for row_id, _, _ in pairs]
     compared = paired_graded(before, after, groups=groups)
     p_better = paired_graded(after, before, groups=groups).p_worse
-    fixed = sorted(row_id for row_id, old, new in pairs if new == 1.0 and old < 1.0)
-    broken = sorted(row_id for row_id, old, new in pairs if old == 1.0 and new < 1.0)
+    fixed = sorted(row_id for row_id, old, new in raw if new == 1.0 and old < 1.0)
+    broken = sorted(row_id for row_id, old, new in raw if old == 1.0 and new < 1.0)
     cohorts = _cohort_gains(pairs, rows)
     discordance = planning_discordance(len(fixed) + len(broken), len(pairs))
     cost_ratio, cost_unit = _cost_ratio(incumbent, found)
@@ -150,6 +149,16 @@ def judge_holdout(
         cost_ratio=cost_ratio,
         cost_unit=cost_unit,
     )
+
+
+def _scored_by_both(
+    incumbent: Sequence[RowScore], found: Sequence[RowScore]
+) -> list[tuple[str, float, float]]:
+    return [
+        (before.row_id, before.score, after.score)
+        for before, after in zip(incumbent, found, strict=True)
+        if before.score is not None and after.score is not None
+    ]
 
 
 def _objections(gain: float | None, p: float | None, policy: Acceptance) -> list[str]:

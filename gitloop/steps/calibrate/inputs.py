@@ -59,7 +59,10 @@ def gather(
 
 def fit_policy(workspace: Workspace) -> FitPolicy:
     """How params.yaml wants thresholds to be found."""
-    return FitPolicy(workspace.params.calibrate, workspace.params.seed)
+    params = workspace.params
+    pins = {name: pin.threshold for name, pin in params.rubrics.items()}
+    pinned = {name: line for name, line in pins.items() if line is not None}
+    return FitPolicy(params.calibrate, params.seed, pinned=pinned)
 
 
 def cases(rows: pl.DataFrame) -> list[Case]:

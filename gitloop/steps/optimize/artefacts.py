@@ -8,58 +8,77 @@ from typing import Any
 
 from gitloop.core.optimize import History, Trial
 from gitloop.digests import canonical_json
+from gitloop.evaluation import judge_name
 from gitloop.reports.proposal import as_markdown
 from gitloop.reports.proposal_plots import as_csv, as_svg, history, pareto, pareto_svg
 from gitloop.steps.optimize.searched import FOLDER, Searched
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import write_json, write_text
 from gitloop.tables import CALLS
+from gitloop.workspace import Workspace
 
 SCHEMA = "gitloop.optimize/v1"
 
 
 def save(
-    searched: Searched, report: Mapping[str, Any], searches: History | None, store: CallStore
+    workspace: Workspace,
+    searched: Searched | None,
+    report: Mapping[str, Any],
+    searches: History | None,
+    store: CallStore,
 ) -> None:
-    """Write the trials, the candidates as prompt files, the report and the metrics."""
-    workspace = searched.workspace
+    """Write the trials, the candidates as prompt files, the report and the metrics.
+
+    Args:
+        workspace: The checkout.
+        searched: What the search was about, or None where prompts were no target.
+        report: What it came to, as JSON.
+        searches: What was tried, or None where nothing was.
+        store: Whose calls it used.
+    """
     folder = workspace.root / FOLDER
     shutil.rmtree(folder / "candidates", ignore_errors=True)
     (folder / "candidates").mkdir(parents=True)
     trials = searches.trials if searches else ()
-    for candidate in {
-        trial.candidate.id: trial.candidate for trial in trials if trial.rows
-    }.values():
-        text = searched.prompt.changed(candidate).text()
-        write_text(folder / "candidates" / f"{candidate.id}.md", text)
-    write_text(folder / "trials.jsonl", "".join(map(_trial_line, trials)))
-    document = {
-        "schema": SCHEMA,
-        **report,
-        "golden": {
-            name: {"version": (golden := workspace.golden_in_use(name)).version()}
-            | {"sha256": golden.sha256()}
-            for name in sorted(workspace.params.golden.sets)
-        },
-        "prompt": {"version": searched.prompt.version_id, "sha256": searched.prompt.sha256},
-        "rubrics": {
-            name: {"version": pin.version, "judge": f"{pin.judge.use}/{pin.judge.version}"}
-            for name, pin in sorted(workspace.params.rubrics.items())
-        },
+    prompt = searched.prompt if searched else None
+    texts = {
+        trial.candidate.id: prompt.changed(trial.candidate).text() if prompt else ""
+        for trial in trials
     }
+    for candidate in {trial.candidate.id for trial in trials if trial.rows}:
+        write_text(folder / "candidates" / f"{candidate}.md", texts[candidate])
+    write_text(folder / "trials.jsonl", "".join(map(_trial_line, trials)))
+    document = {"schema": SCHEMA, **report, **_lineage(workspace, searched)}
     summaries = [_summary(trial) for trial in trials]
     write_text(folder / "report.md", as_markdown(document, summaries))
-    _save_plots(searched, trials, summaries)
+    _save_plots(workspace, summaries, {name: len(text) for name, text in texts.items()})
     workspace.write(f"{FOLDER}/calls.parquet", CALLS, store.used())
     write_json(folder / "metrics.json", document)
 
 
+def _lineage(workspace: Workspace, searched: Searched | None) -> dict[str, Any]:
+    """What the result belongs to: golden sets, prompt, rubrics and judges."""
+    sets = {name: workspace.golden_in_use(name) for name in sorted(workspace.params.golden.sets)}
+    prompt = searched.prompt if searched else None
+    return {
+        "golden": {
+            name: {"version": golden.version(), "sha256": golden.sha256()}
+            for name, golden in sets.items()
+            if golden.exists()
+        },
+        "prompt": {"version": prompt.version_id, "sha256": prompt.sha256} if prompt else None,
+        "rubrics": {
+            name: {"version": pin.version, "judge": judge_name(pin.judge)}
+            for name, pin in sorted(workspace.params.rubrics.items())
+        },
+    }
+
+
 def _save_plots(
-    searched: Searched, trials: Sequence[Trial], summaries: Sequence[Mapping[str, Any]]
+    workspace: Workspace, summaries: Sequence[Mapping[str, Any]], lengths: Mapping[str, int]
 ) -> None:
     """Write the history and the Pareto front, as CSV and SVG."""
-    folder = searched.workspace.root / FOLDER
-    lengths = {t.candidate.id: len(searched.prompt.changed(t.candidate).text()) for t in trials}
+    folder = workspace.root / FOLDER
     points = history(summaries)
     front = pareto(summaries, lengths)
     columns = ("n_rows", "mean", "best", "candidate", "arm")

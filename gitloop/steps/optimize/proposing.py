@@ -1,4 +1,4 @@
-"""The branch that proposes a prompt: its file with a bumped version, and nothing else."""
+"""The branch that proposes: the prompt with a bumped version, thresholds, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from gitloop.core.optimize import prompt_file
+from gitloop.core.optimize import pin_threshold, prompt_file
+from gitloop.digests import sha256
 from gitloop.errors import DataError, StaleError, WorkspaceError
 from gitloop.params import Prompt, next_version, parse_prompt
+from gitloop.records import parse_thresholds
 from gitloop.reports.proposal import as_pull_request
 from gitloop.steps.optimize.artefacts import SCHEMA
 from gitloop.steps.optimize.searched import FOLDER
@@ -20,59 +22,65 @@ from gitloop.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposed prompt.
+    """What is proposed: a prompt, thresholds, or both.
 
     Attributes:
         branch: The branch that was made.
         commit: Its one commit.
-        prompt: The prompt file.
-        version: The version that it proposes, e.g. "support@3".
+        files: The files that it changes, sorted.
+        changes: What each change is, in a few words, e.g. "support@3".
         title: The commit's subject; the pull request's title.
         body: The pull request's body.
-        diff: The prompt file's unified diff.
+        diff: The unified diff.
     """
 
     branch: str
     commit: str
-    prompt: str
-    version: str
+    files: tuple[str, ...]
+    changes: tuple[str, ...]
     title: str
     body: str
     diff: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file as it is and as it is proposed."""
+
+    path: str
+    now: str
+    then: str
+    name: str
+    title: str
+
+    @property
+    def diff(self) -> str:
+        """The unified diff."""
+        now, then = (text.splitlines(keepends=True) for text in (self.now, self.then))
+        return "".join(unified_diff(now, then, f"a/{self.path}", f"b/{self.path}"))
+
+
 def propose(directory: Path) -> Proposal:
-    """Commit the finalist of the last search on a branch of its own.
+    """Commit what the last search found on a branch of its own.
 
     The user's index, work tree and HEAD stay as they are. Nothing is searched again.
 
     Raises:
         DataError: No search has run, or its outcome is no proposal.
-        StaleError: The prompt is not the one that the search started from.
+        StaleError: The prompt or a threshold is not the one that the search started from.
         WorkspaceError: There is no commit to build on, or the branch is there already.
     """
     workspace = Workspace(directory)
     document = _document(workspace)
-    source = workspace.params.target.prompt or ""
-    prompt = workspace.prompt()
-    if prompt is None or prompt.sha256 != document["prompt"]["sha256"]:
-        raise StaleError(
-            "the prompt has changed since the search", hint="run: dvc repro optimize, then this"
-        )
-    now, text, version = _proposed_file(workspace, prompt, source, document["finalist"])
-    diff = "".join(
-        unified_diff(
-            now.splitlines(keepends=True),
-            text.splitlines(keepends=True),
-            f"a/{source}",
-            f"b/{source}",
-        )
-    )
-    title = (
-        f"Prompt {prompt.head.name} {version}: {document['holdout']['gain']:+.3f} on the holdout"
-    )
+    changes = [*_prompt_change(workspace, document), *_threshold_changes(workspace, document)]
+    diff = "".join(change.diff for change in changes)
+    title = "; ".join(change.title for change in changes)
     body = as_pull_request(document, diff)
-    branch = f"gitloop/optimize/{prompt.head.name}-{document['finalist']}"
+    if document["outcome"] == "proposed":
+        what = f"{document['prompt']['version'].partition('@')[0]}-{document['finalist']}"
+    else:
+        what = f"thresholds-{sha256(diff)[:12]}"
+    branch = f"gitloop/optimize/{what}"
     parent = workspace.git.head()
     if parent is None:
         raise WorkspaceError(
@@ -81,15 +89,50 @@ def propose(directory: Path) -> Proposal:
         )
     if workspace.git.branch_head(branch) is not None:
         raise WorkspaceError(f"branch {branch} is there already", hint=f"git diff HEAD...{branch}")
+    files = {change.path: change.then.encode() for change in changes}
+    message = f"{title}\n\n{body}"
     commit = workspace.git.commit_on_branch(
-        branch,
-        {source: text.encode()},
-        f"{title}\n\n{body}",
-        parent=parent,
-        at=workspace.now(),
+        branch, dict(files), message, parent=parent, at=workspace.now()
     )
-    name = f"{prompt.head.name}@{version}"
-    return Proposal(branch, commit, source, name, title, body, diff)
+    names = tuple(change.name for change in changes)
+    return Proposal(branch, commit, tuple(sorted(files)), names, title, body, diff)
+
+
+def _prompt_change(workspace: Workspace, document: Mapping[str, Any]) -> list[_Change]:
+    """The prompt file with the finalist and a bumped version, where there is one."""
+    if document["outcome"] != "proposed":
+        return []
+    source = workspace.params.target.prompt or ""
+    prompt = workspace.prompt()
+    if prompt is None or prompt.sha256 != document["prompt"]["sha256"]:
+        raise StaleError(
+            "the prompt has changed since the search", hint="run: dvc repro optimize, then this"
+        )
+    now, then, version = _proposed_file(workspace, prompt, source, document["finalist"])
+    name = prompt.head.name
+    title = f"Prompt {name} {version}: {document['holdout']['gain']:+.3f} on the holdout"
+    return [_Change(source, now, then, f"{name}@{version}", title)]
+
+
+def _threshold_changes(workspace: Workspace, document: Mapping[str, Any]) -> list[_Change]:
+    """params.yaml with the thresholds that hold on the holdout, where there are any."""
+    proposed = [found for found in document["thresholds"] if found["outcome"] == "proposed"]
+    if not proposed:
+        return []
+    in_force = parse_thresholds(read_json(workspace.root / "loop/calibrate/thresholds.json"))
+    now = then = read_text(workspace.root / "params.yaml")
+    for found in proposed:
+        line = in_force.get(found["rubric"])
+        if line is None or line.threshold != found["choice"]["incumbent"]:
+            raise StaleError(
+                f"the threshold of {found['rubric']} has changed since the search",
+                hint="run: dvc repro optimize, then this",
+            )
+        then = pin_threshold(then, found["rubric"], found["choice"]["found"])
+    names = [f"{found['rubric']} from {found['choice']['found']:g}" for found in proposed]
+    gains = [f"{found['holdout']['gain']:+.3f}" for found in proposed]
+    title = f"Threshold {', '.join(names)}: {', '.join(gains)} agreement on the holdout"
+    return [_Change("params.yaml", now, then, ", ".join(names), title)]
 
 
 def _proposed_file(
@@ -113,7 +156,8 @@ def _document(workspace: Workspace) -> Mapping[str, Any]:
     document: Mapping[str, Any] = read_json(path)
     if document.get("schema") != SCHEMA:
         raise DataError(f"{FOLDER}/metrics.json is not {SCHEMA}", hint="run: gitloop optimize")
-    if document["outcome"] != "proposed":
+    outcomes = [document["outcome"], *(found["outcome"] for found in document["thresholds"])]
+    if "proposed" not in outcomes:
         raise DataError(
             f"there is nothing to propose: {document['outcome']}, {document['message']}",
             hint=f"see {FOLDER}/report.md",

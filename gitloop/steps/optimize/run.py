@@ -24,6 +24,7 @@ from gitloop.records import Ask, as_json
 from gitloop.steps.optimize.artefacts import save
 from gitloop.steps.optimize.ledger import Look, look_at
 from gitloop.steps.optimize.searched import FOLDER, Searched, obstacle, open_search
+from gitloop.steps.optimize.thresholds import ThresholdReport, optimize_thresholds
 from gitloop.steps.optimize.world import Evaluator
 from gitloop.storage.calls import CallStore, Tally
 from gitloop.workspace import Workspace
@@ -34,7 +35,8 @@ class OptimizeReport:
     """What the optimizer came to.
 
     Attributes:
-        outcome: "proposed", "no improvement", "no headroom", "too few rows" or "nothing to search".
+        outcome: "proposed", "no improvement", "no headroom", "too few rows", "nothing to search",
+            or "not asked for" where optimize.targets names the thresholds alone.
         message: The fact, in a sentence.
         optimizer: Its plug-in, with version.
         space_size: Number of different candidates that the prompt declares, examples aside.
@@ -55,6 +57,7 @@ class OptimizeReport:
         holdout: The one look at the holdout, or None where there was no finalist.
         look: Which look at this holdout it was, and its level; None where there was none.
         n_rows: Split → golden rows.
+        thresholds: What came of the thresholds, by rubric; () where they are no target.
     """
 
     outcome: str
@@ -77,6 +80,12 @@ class OptimizeReport:
     holdout: HoldoutVerdict | None
     look: Look | None
     n_rows: dict[str, int]
+    thresholds: tuple[ThresholdReport, ...] = ()
+
+    @property
+    def is_proposing(self) -> bool:
+        """Whether there is anything to propose: a prompt, a threshold, or both."""
+        return "proposed" in (self.outcome, *(found.outcome for found in self.thresholds))
 
 
 def optimize(directory: Path, *, progress: Progress = silent) -> OptimizeReport:
@@ -86,17 +95,22 @@ def optimize(directory: Path, *, progress: Progress = silent) -> OptimizeReport:
 
     Raises:
         ConfigError: No prompt file, a misconfigured optimizer, or a budget too small for one look.
-        DataError: No golden rows, or no calibrated thresholds.
+        DataError: No golden rows, no labels, or no calibrated thresholds.
     """
-    searched = open_search(Workspace(directory))
-    store = call_store(searched.workspace, f"{FOLDER}/calls.parquet")
-    hindered = obstacle(searched)
-    report, history = (
-        (_unsearched(searched, *hindered), None)
-        if hindered
-        else _searched(searched, store, progress)
-    )
-    save(searched, as_json(report), history, store)
+    workspace = Workspace(directory)
+    targets = workspace.params.optimize.targets
+    searched = open_search(workspace) if "prompt" in targets else None
+    thresholds = optimize_thresholds(workspace) if "thresholds" in targets else ()
+    store = call_store(workspace, f"{FOLDER}/calls.parquet")
+    history = None
+    if searched is None:
+        report = _unsearched(None, "not asked for", "only the thresholds are optimised")
+    elif hindered := obstacle(searched):
+        report = _unsearched(searched, *hindered)
+    else:
+        report, history = _searched(searched, store, progress)
+    report = replace(report, thresholds=thresholds)
+    save(workspace, searched, as_json(report), history, store)
     return report
 
 
@@ -243,12 +257,13 @@ def _priced(report: OptimizeReport, tally: Tally) -> OptimizeReport:
     return replace(report, n_calls=tally.n_calls, tokens=tally.tokens, cost_usd=cost)
 
 
-def _unsearched(searched: Searched, outcome: str, message: str) -> OptimizeReport:
+def _unsearched(searched: Searched | None, outcome: str, message: str) -> OptimizeReport:
+    plugin = f"{searched.plugin.id}/{searched.plugin.version}" if searched else ""
     return OptimizeReport(
         outcome=outcome,
         message=message,
-        optimizer=f"{searched.plugin.id}/{searched.plugin.version}",
-        space_size=searched.space.size,
+        optimizer=plugin,
+        space_size=searched.space.size if searched else 0,
         n_trials=0,
         n_failed=0,
         n_evaluations=0,
@@ -264,5 +279,5 @@ def _unsearched(searched: Searched, outcome: str, message: str) -> OptimizeRepor
         finalist=None,
         holdout=None,
         look=None,
-        n_rows=searched.n_rows,
+        n_rows=searched.n_rows if searched else {},
     )
