@@ -13,6 +13,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -76,11 +77,11 @@ def closed_at(task: SimulatedTask, history: History, budget: int) -> float:
     return task.closed(finalist(replace(history, trials=kept)).candidate)
 
 
-def declared(task: SimulatedTask) -> Task:
+def declared(task: SimulatedTask, demos: int = 0) -> Task:
     """What a search is given where the prompt file declares the rules and the traps as lines."""
     own = set(task.incumbent.instructions)
     lines = tuple(line for line in (*RULES.values(), *TRAPS) if line not in own)
-    return replace(task.task(BUDGETS[-1]), space=Space({}, lines, task.prompt.head.demos))
+    return replace(task.task(BUDGETS[-1]), space=Space({}, lines, demos))
 
 
 def gaps(
@@ -104,9 +105,11 @@ def compare(seeds: int) -> dict[str, list[list[float]]]:
     found = {name: gaps(tasks, make) for name, make in ALL.items()}
     print(f"\nFraction of the gap closed, {seeds} seeds (p: one-sided sign flip against random)\n")
     _print_table(found)
-    told = {name: gaps(tasks, make, declared) for name, make in DECLARED.items()}
-    print("\nThe same where the prompt file declares the rules and the traps as lines\n")
-    _print_table(told)
+    for demos, what in ((0, "rules and traps as lines"), (4, "them and up to four examples")):
+        given = partial(declared, demos=demos)
+        told = {name: gaps(tasks, make, given) for name, make in DECLARED.items()}
+        print(f"\nThe same where the prompt file declares {what}\n")
+        _print_table(told)
     return found
 
 

@@ -32,7 +32,7 @@ def optimize(console: Console, *, applies: bool, shows_body: bool) -> None:
     from gitloop.steps.optimize import propose
 
     if applies:
-        proposal = propose(console.directory)
+        proposal = propose(console.directory, is_again=shows_body)
         if shows_body:
             console.result(proposal.body)
         else:
@@ -80,6 +80,8 @@ def _lines(report: OptimizeReport) -> list[str]:
         lines.append(f"  → loop/optimize/candidates/{report.finalist}.md")
     if report.is_proposing:
         lines.append("  → gitloop optimize --apply, for a branch with it")
+    if report.look is not None or any(found.look for found in report.thresholds):
+        lines.append("  → commit loop/optimize/ledger.jsonl: it counts the looks at the holdout")
     return [*lines, "  → loop/optimize/report.md"]
 
 

@@ -101,9 +101,10 @@ class CallStore:
         tell: Callable[[int], None] = _nobody,
         stream: Stream | None = None,
     ) -> list[Answer]:
-        """One answer per request, in order; good answers are on disk a batch at a time.
+        """One answer per request, in order; each good one is written down as it comes.
 
-        However the calls end, interrupted ones too, what was answered before is kept.
+        However the calls end, by SIGKILL too, what was answered before is kept; a loss of power
+        may take a batch of what came last.
 
         Args:
             kind: "judge", "target", "teacher" or "embedder".
@@ -130,20 +131,21 @@ class CallStore:
         self.n_misses += len(misses)
         tell(done)
         groups = _groups([requests[i] for i in misses], call, batch, stream)
-        kept_at = 1 if stream is None else batch
         fresh: dict[str, str] = {}
-        waiting: dict[str, str] = {}
+        unsynced: dict[str, str] = {}
         try:
             for group in groups:
                 answered = {keys[misses[place]]: _response(answer) for place, answer in group}
                 fresh.update(answered)
-                waiting.update({k: said for k, said in answered.items() if _is_good(said)})
-                if len(waiting) >= kept_at:
-                    self._keep(waiting)
-                    waiting = {}
+                good = {key: said for key, said in answered.items() if _is_good(said)}
+                self._keep(good)
+                unsynced |= good
+                if stream is None or len(unsynced) >= batch:
+                    self._sync(unsynced)
+                    unsynced = {}
                 tell(done + len(fresh))
         finally:
-            self._keep(waiting)
+            self._sync(unsynced)
         found = [fresh[key] if key in fresh else self._known[key] for key in keys]
         self._use(kind, zip(keys, asked, found, strict=True))
         answers = [Answer(**json.loads(response)) for response in found]
@@ -206,6 +208,17 @@ class CallStore:
             # The line break comes first: a torn line before us stays a line of its own.
             _append(self._folder / f"{shard}.jsonl", "\n" + "\n".join(lines) + "\n")
 
+    def _sync(self, keys: Iterable[str]) -> None:
+        """Make what was kept under these keys last through a loss of power."""
+        if self._mode == "off":
+            return
+        for shard in sorted({key[0] for key in keys}):
+            descriptor = os.open(self._folder / f"{shard}.jsonl", os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
 
 def _groups(
     requests: Sequence[Mapping[str, Any]], call: Call, batch: int, stream: Stream | None
@@ -253,13 +266,12 @@ def _line(key: str, response: str) -> str:
 
 
 def _append(path: Path, block: str) -> None:
-    """Append the block and make it last; writers in other processes wait for their turn."""
+    """Append the block; writers in other processes wait for their turn."""
     content = block.encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         while content:
             content = content[os.write(descriptor, content) :]
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -60,10 +60,14 @@ class _Change:
         return "".join(unified_diff(now, then, f"a/{self.path}", f"b/{self.path}"))
 
 
-def propose(directory: Path) -> Proposal:
+def propose(directory: Path, *, is_again: bool = False) -> Proposal:
     """Commit what the last search found on a branch of its own.
 
     The user's index, work tree and HEAD stay as they are. Nothing is searched again.
+
+    Args:
+        directory: In the checkout.
+        is_again: Whether a branch that is there already is left as it is, rather than an error.
 
     Raises:
         DataError: No search has run, or its outcome is no proposal.
@@ -87,13 +91,18 @@ def propose(directory: Path) -> Proposal:
             "this repository has no commit to build on",
             hint='git add -A && git commit -m "Set up gitloop"',
         )
-    if workspace.git.branch_head(branch) is not None:
-        raise WorkspaceError(f"branch {branch} is there already", hint=f"git diff HEAD...{branch}")
     files = {change.path: change.then.encode() for change in changes}
-    message = f"{title}\n\n{body}"
-    commit = workspace.git.commit_on_branch(
-        branch, dict(files), message, parent=parent, at=workspace.now()
-    )
+    commit = workspace.git.branch_head(branch)
+    if commit is not None and not is_again:
+        raise WorkspaceError(
+            f"branch {branch} is there already",
+            hint=f"git diff HEAD...{branch}; gitloop optimize --apply --body shows its text",
+        )
+    if commit is None:
+        message = f"{title}\n\n{body}"
+        commit = workspace.git.commit_on_branch(
+            branch, dict(files), message, parent=parent, at=workspace.now()
+        )
     names = tuple(change.name for change in changes)
     return Proposal(branch, commit, tuple(sorted(files)), names, title, body, diff)
 
