@@ -236,7 +236,7 @@ def _quoted(text: str) -> str:
     return f'"{unprintable}"'
 
 
-def rewritten(text: str, path: Path, value: str | int) -> str:
+def rewritten(text: str, path: Path, value: str | float) -> str:
     """The YAML text with one scalar replaced or added; every other byte stays as it is.
 
     A key that is missing is added to the innermost mapping of `path` that is there.
@@ -266,7 +266,7 @@ def rewritten(text: str, path: Path, value: str | int) -> str:
     return f"{text[:start]}{written}{line_break}{text[end:]}"
 
 
-def _added(text: str, node: MappingNode, path: Path, value: str | int) -> str:
+def _added(text: str, node: MappingNode, path: Path, value: str | float) -> str:
     """The text with `path: value` as the first entry of a mapping."""
     *parents, last = map(str, path)
     if node.flow_style:
@@ -281,9 +281,9 @@ def _added(text: str, node: MappingNode, path: Path, value: str | int) -> str:
     return text[:at] + dump(nested, indent=column)[column:] + " " * column + text[at:]
 
 
-def _written(value: str | int, column: int, *, is_flow: bool) -> str:
+def _written(value: str | float, column: int, *, is_flow: bool) -> str:
     """A scalar beside a key at `column`; a literal block where it has several lines."""
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return scalar(value)
     if is_flow or "\n" not in value.strip("\n") or _UNPRINTABLE.search(value):
         return scalar(value.strip("\n"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gitloop.documents import dump, parse
+from gitloop.documents import dump, parse, rewritten
 from gitloop.errors import ConfigError
 from gitloop.params import Prompt, parse_prompt
 
@@ -69,19 +69,8 @@ def pin_threshold(text: str, rubric: str, threshold: float) -> str:
         ConfigError: The file is written in a way that only a person can edit.
     """
     document = parse(text, source="params.yaml")
-    lines = text.splitlines(keepends=True)
     pins = document.value["rubrics"][rubric]
-    key = "threshold" if "threshold" in pins else "version"
-    at = document.line(("rubrics", rubric, key)) - 1
-    if key == "threshold":
-        lines[at] = re.sub(r"(threshold:\s*)[^\s,}#]+", rf"\g<1>{threshold!r}", lines[at], count=1)
-    elif lines[at].lstrip().startswith("version:"):
-        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-        lines.insert(at + 1, f"{indent}threshold: {threshold!r}\n")
-    else:
-        pinned = rf"\g<0>, threshold: {threshold!r}"
-        lines[at] = re.sub(r"version:\s*[^\s,}#]+", pinned, lines[at], count=1)
-    made = "".join(lines)
+    made = rewritten(text, ("rubrics", rubric, "threshold"), threshold)
     wanted = {**document.value, "rubrics": {**document.value["rubrics"]}}
     wanted["rubrics"][rubric] = {**pins, "threshold": threshold}
     try:
