@@ -39,7 +39,7 @@ VERBS = {
     "gate": "Decide whether this commit may pass, and say why.",
     "import-fi": "Turn a fi-evaluation.yaml into a gate policy for params.yaml.",
     "optimize": (
-        "Search for a better prompt on the golden sets; propose it, or say that none was found."
+        "Search for a better prompt, or thresholds; propose them, or say that none was found."
     ),
     "prompt": "Look at the prompt: as the application is sent it, and what a change changes.",
     "pairs": "Preference pairs for DPO and reward models, from what the loop knows.",
