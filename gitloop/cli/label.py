@@ -169,8 +169,6 @@ def _ask(console: Console, question: Question) -> Given | str:
 
 def _answer(console: Console, form: LabelForm) -> str:
     """An answer that the form takes, "skip" or "quit"."""
-    from gitloop.core.label import graded
-
     keys = _keys(form)
     while True:
         _tell(console, style(_prompt(form, keys), bold=True), is_line=False)
@@ -179,7 +177,7 @@ def _answer(console: Console, form: LabelForm) -> str:
             return word
         try:
             if word:
-                return graded(form, word)[0]
+                return form.grade(word)[0]
         except ValueError as error:
             refused = str(error)
         _tell(console, refused)

@@ -142,4 +142,7 @@ def _import_lines(report: ImportReport) -> list[str]:
 
 def _export_lines(report: ExportReport) -> list[str]:
     people = ", ".join(f"{name} {n}" for name, n in report.annotators.items())
-    return [f"{report.n_labels} labels in {report.path} ({people or 'nobody'})"]
+    lines = [f"{report.n_labels} labels in {report.path} ({people or 'nobody'})"]
+    if report.n_left_out:
+        lines.append(f"{report.n_left_out} labels of spans, sessions and the like stayed here")
+    return lines

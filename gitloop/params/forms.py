@@ -19,6 +19,9 @@ LEVELS = {
 """Label type → the level of measurement that it has where the rubric does not say."""
 
 LONGEST_CHOICE = 80
+LONGEST_ANSWER = 10_000
+VERDICTS = {"pass": 1.0, "fail": 0.0}
+"""What a verdict is worth."""
 
 
 class LabelForm(Strict):
@@ -75,3 +78,42 @@ class LabelForm(Strict):
         if self.type == "categorical":
             return bool(self.scores) or bool({"pass", "fail"} & set(self.choices))
         return self.type != "text"
+
+    def grade(self, answer: str) -> tuple[str, float | None]:
+        """The label that the answer makes, and its score in [0, 1]; None where it is no verdict.
+
+        Raises:
+            ValueError: The form takes no such answer; the text says what it takes.
+        """
+        said = answer.strip()
+        match self.type:
+            case "thumbs":
+                if said not in VERDICTS:
+                    raise ValueError(f"{said!r} is neither pass nor fail")
+                return said, VERDICTS[said]
+            case "categorical":
+                if said not in self.choices:
+                    raise ValueError(f"{said!r} is none of {', '.join(self.choices)}")
+                return said, (self.scores or VERDICTS).get(said)
+            case "star":
+                if not said.isdecimal() or not 1 <= int(said) <= self.stars:
+                    raise ValueError(f"{said!r} is no number of stars from 1 to {self.stars}")
+                return str(int(said)), (int(said) - 1) / (self.stars - 1)
+            case "numeric":
+                return self._number(said)
+        if not said or len(said) > LONGEST_ANSWER:
+            raise ValueError(f"an answer in words has 1 to {LONGEST_ANSWER:,} characters")
+        return said, None
+
+    def _number(self, said: str) -> tuple[str, float]:
+        low, high = sorted((self.worst, self.best))
+        try:
+            value = float(said.replace(",", "."))
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise ValueError(f"{said!r} is no number from {low:g} to {high:g}")
+        steps = 0.0 if self.step is None else (value - low) / self.step
+        if abs(steps - round(steps)) > 1e-9:
+            raise ValueError(f"{said!r} is no step of {self.step:g} from {low:g}")
+        return f"{value:.12g}", (value - self.worst) / (self.best - self.worst)

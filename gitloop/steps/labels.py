@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import polars as pl
 from gitloop.core import labels as core
 from gitloop.core.labels import Defaults, Dialect, Draft
 from gitloop.errors import ConfigError, DataError
+from gitloop.params import LabelForm
 from gitloop.storage.files import read_text, write_text
 from gitloop.storage.labels import (
     append_labels,
     check_annotator,
     check_label,
+    label_key,
     read_labels,
     render_label,
 )
@@ -57,7 +60,7 @@ class ImportReport:
         n_read: Labels in the files.
         n_new: Labels appended.
         n_unchanged: Labels that were there word for word.
-        n_replaced: Labels appended that supersede one of the same person, trace and rubric.
+        n_replaced: Labels appended that supersede one of the same person, item and rubric.
         n_without_trace: Appended labels whose trace is not among the traces here.
         files: Label files that grew → lines added.
     """
@@ -94,12 +97,15 @@ class ExportReport:
 
     Attributes:
         n_labels: Labels in force.
+        n_left_out: Labels of spans, sessions and the like, which a tool that shows traces cannot
+            show.
         annotators: Who gave them → how many.
         text: The labels, where they go to stdout; "" where they went to a file.
         path: The file's name, or None.
     """
 
     n_labels: int
+    n_left_out: int
     annotators: dict[str, int]
     text: str
     path: str | None
@@ -128,10 +134,13 @@ def import_labels(directory: Path, files: tuple[Path, ...], plan: ImportPlan) ->
         guidance_version=workspace.params.labels.guidance_version,
         at=workspace.now(),
     )
-    drafts = [draft for path in files for draft in _drafts(path, plan)]
-    rows = _checked(drafts, defaults, set(workspace.params.rubrics))
-    before = {_key(row): row for row in read_labels(workspace.root).iter_rows(named=True)}
-    fresh = [row for row in rows if not _same(row, before.get(_key(row)))]
+    forms = _forms(workspace)
+    read_plan = replace(plan, dialect=replace(plan.dialect, forms=forms))
+    drafts = [draft for path in files for draft in _drafts(path, read_plan)]
+    rows = _checked(drafts, defaults, forms)
+    labels = read_labels(workspace.root, kind=None)
+    before = {label_key(row): row for row in labels.iter_rows(named=True)}
+    fresh = [row for row in rows if not _same(row, before.get(label_key(row)))]
     by_annotator: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in fresh:
         by_annotator[row["annotator"]].append(row)
@@ -142,7 +151,7 @@ def import_labels(directory: Path, files: tuple[Path, ...], plan: ImportPlan) ->
         n_read=len(rows),
         n_new=len(fresh),
         n_unchanged=len(rows) - len(fresh),
-        n_replaced=sum(_key(row) in before for row in fresh),
+        n_replaced=sum(label_key(row) in before for row in fresh),
         n_without_trace=sum(row["trace_id"] not in known for row in fresh),
         files={f"labels/{name}.jsonl": len(own) for name, own in sorted(by_annotator.items())},
     )
@@ -155,15 +164,18 @@ def export_labels(directory: Path, plan: ExportPlan) -> ExportReport:
         DataError: A label file is faulty.
     """
     workspace = Workspace(directory)
-    labels = read_labels(workspace.root)
+    everything = read_labels(workspace.root, kind=None)
     if plan.rubrics:
-        labels = labels.filter(pl.col("rubric").is_in(list(plan.rubrics)))
+        everything = everything.filter(pl.col("rubric").is_in(list(plan.rubrics)))
+    shows_traces = plan.form not in {"jsonl", "csv"}
+    labels = everything.filter(item_kind="trace") if shows_traces else everything
     text = _rendered(workspace, labels, plan)
     if plan.path is not None:
         write_text(plan.path, text)
     counts = labels.group_by("annotator").len().sort("annotator")
     return ExportReport(
         n_labels=labels.height,
+        n_left_out=everything.height - labels.height,
         annotators=dict(counts.iter_rows()),
         text=text if plan.path is None else "",
         path=None if plan.path is None else plan.path.name,
@@ -177,14 +189,20 @@ def _rendered(workspace: Workspace, labels: pl.DataFrame, plan: ExportPlan) -> s
         return "".join(render_label(row) for row in labels.iter_rows(named=True))
     if plan.form == "label-studio-config":
         names = plan.rubrics or sorted(workspace.params.rubrics)
-        return core.label_studio_config({name: workspace.rubric(name).guidance for name in names})
+        return core.label_studio_config({name: workspace.rubric(name) for name in names})
     shown = set(labels["trace_id"].to_list())
     if plan.is_wanted:
         clusters = workspace.read(CLUSTERS_PATH, CLUSTERS)
         shown |= set(clusters["representatives"].explode(empty_as_null=False).to_list())
     traces = _traces(workspace).filter(pl.col("trace_id").is_in(list(shown)))
     write = core.argilla_records if plan.form == "argilla" else core.label_studio_tasks
-    return json.dumps(write(traces, labels), indent=2, ensure_ascii=False) + "\n"
+    found = write(traces, labels, _forms(workspace))
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def _forms(workspace: Workspace) -> dict[str, LabelForm]:
+    """Rubric → how people answer under it."""
+    return {name: workspace.rubric(name).label for name in workspace.params.rubrics}
 
 
 def _traces(workspace: Workspace) -> pl.DataFrame:
@@ -207,26 +225,25 @@ def _drafts(path: Path, plan: ImportPlan) -> list[Draft]:
     return read(text, source=path.name, dialect=plan.dialect)
 
 
-def _checked(drafts: list[Draft], defaults: Defaults, rubrics: set[str]) -> list[dict[str, Any]]:
-    """The completed labels, one per person, trace and rubric: the last of several counts."""
-    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+def _checked(
+    drafts: list[Draft], defaults: Defaults, forms: Mapping[str, LabelForm]
+) -> list[dict[str, Any]]:
+    """The completed labels, one per person, item and rubric: the last of several counts."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
     faults = []
     for draft in drafts:
-        values = core.completed(draft, defaults)
         try:
-            row = check_label(values)
+            row = check_label(core.completed(draft, defaults))
             check_annotator(row["annotator"])
+            row = _graded(row, forms)
         except ValueError as error:
             faults += [f"  {draft.place}: {fault}" for fault in error.args]
             continue
         except ConfigError as error:
             faults.append(f"  {draft.place}: {error.message}")
             continue
-        if row["rubric"] not in rubrics:
-            faults.append(f"  {draft.place}: params.yaml pins no rubric {row['rubric']}")
-            continue
-        rows.pop(_key(row), None)
-        rows[_key(row)] = row
+        rows.pop(label_key(row), None)
+        rows[label_key(row)] = row
     if faults:
         more = len(faults) - _MAX_FAULTS_SHOWN
         listed = faults[:_MAX_FAULTS_SHOWN] + ([f"  … and {more} more"] if more > 0 else [])
@@ -237,8 +254,23 @@ def _checked(drafts: list[Draft], defaults: Defaults, rubrics: set[str]) -> list
     return list(rows.values())
 
 
-def _key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["annotator"], row["trace_id"], row["rubric"]
+def _graded(row: dict[str, Any], forms: Mapping[str, LabelForm]) -> dict[str, Any]:
+    """The label with the score that its rubric's form gives it.
+
+    Raises:
+        ValueError: No rubric of that name is pinned, or its form takes no such label.
+    """
+    if row["item_kind"] == "pair":
+        return row
+    if row["rubric"] not in forms:
+        raise ValueError(f"params.yaml pins no rubric {row['rubric']}")
+    form = forms[row["rubric"]]
+    if form.type == "thumbs":  # other tools' grades may stand for verdicts: --grades
+        return row
+    label, score = form.grade(row["label"])
+    if row["score"] is not None and score is not None and abs(row["score"] - score) > 1e-9:
+        raise ValueError(f"score is {row['score']}, but label {label!r} means {score:g}")
+    return row | {"label": label, "score": score}
 
 
 def _same(row: dict[str, Any], old: dict[str, Any] | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,45 @@ def test_lines_fit_a_terminal(calibrated: Repository, capsys: pytest.CaptureFixt
         lines = capsys.readouterr().out.splitlines()
         assert lines
         assert [line for line in lines if len(line) > 80] == []
+
+
+def test_stars_are_one_key_each(
+    unlabelled: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rubric with stars takes a digit, and any other key is told."""
+    rubric = unlabelled.read("rubrics/grounded.yaml") + "label: {type: star}\n"
+    unlabelled.gen({"rubrics/grounded.yaml": rubric}, commit="Stars")
+    monkeypatch.setattr("sys.stdin", io.StringIO("9\n4\n\nthirty days\nq\n"))
+    args = ["label", "--terminal", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]
+    assert invoke(args) == 0
+    told = capsys.readouterr()
+    (row,) = read_labels(unlabelled.root).to_dicts()
+    assert (row["label"], row["score"], row["reference"]) == ("4", 0.75, "thirty days")
+    assert "'9' is none of 1, 2, 3, 4, 5, s, q" in told.err
+    assert "committed as" in told.out
+
+
+def test_numbers_are_written(unlabelled: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number is a line; one that the rubric does not take is asked again."""
+    form = "label: {type: numeric, worst: 0, best: 10}\n"
+    rubric = unlabelled.read("rubrics/grounded.yaml") + form
+    unlabelled.gen({"rubrics/grounded.yaml": rubric}, commit="Numbers")
+    monkeypatch.setattr("sys.stdin", io.StringIO("12\n7.5\n\n\nq\n"))
+    args = ["label", "--terminal", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]
+    assert invoke(args) == 0
+    (row,) = read_labels(unlabelled.root).to_dicts()
+    assert (row["label"], row["score"]) == ("7.5", 0.75)
+
+
+def test_without_the_extra_the_page_says_what_to_install(
+    unlabelled: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing library ends in exit 4, with the command that mends it."""
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    for name in [name for name in sys.modules if name.startswith("gitloop.pages.label")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "gitloop.steps.label.page", raising=False)
+    monkeypatch.delitem(sys.modules, "gitloop.steps.label.desk", raising=False)
+    args = ["label", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]
+    assert invoke(args) == 4
+    assert "pip install 'gitloop[label]'" in capsys.readouterr().err

@@ -136,7 +136,7 @@ def test_an_answer_is_worth_what_its_form_says(
     form: LabelForm, answer: str, label: str, score: float | None
 ) -> None:
     """Scores lie in [0, 1], higher is better, whichever end of the numbers is best."""
-    assert core.graded(form, answer) == (label, score)
+    assert form.grade(answer) == (label, score)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_an_answer_is_worth_what_its_form_says(
 def test_what_a_form_does_not_take_is_refused(form: LabelForm, answer: str) -> None:
     """Nothing is rounded, cut or guessed."""
     with pytest.raises(ValueError, match=r"."):
-        core.graded(form, answer)
+        form.grade(answer)
 
 
 @given(number=st.integers(2, 10))
 def test_stars_reach_from_nought_to_one(number: int) -> None:
     """The first star scores 0, the last 1, and more stars never score less."""
     form = LabelForm(type="star", stars=number)
-    scores = [core.graded(form, str(n))[1] for n in range(1, number + 1)]
+    scores = [form.grade(str(n))[1] for n in range(1, number + 1)]
     assert (scores[0], scores[-1]) == (0.0, 1.0)
     assert scores == sorted(scores, key=lambda score: score or 0.0)
 

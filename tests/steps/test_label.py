@@ -254,3 +254,147 @@ def test_the_configuration_for_label_studio_shows_the_guidance(clustered: Reposi
     page = ET.fromstring(text)  # noqa: S314 -- our own text
     assert page.find("Choices[@name='grounded']") is not None
     assert "grounded: Fail whatever the context does not say." in text
+
+
+FORMS = {
+    "stars": "{type: star}",
+    "steps": "{type: numeric, worst: 10, best: 0, step: 1}",
+    "shape": "{type: categorical, choices: [invented, sound], scores: {invented: 0, sound: 1}}",
+    "words": "{type: text}",
+}
+
+
+@pytest.fixture
+def formed(clustered: Repository) -> Repository:
+    """The clustered repository with one rubric per type of label."""
+    pins = clustered.read("params.yaml")
+    for name, form in FORMS.items():
+        text = (
+            f'name: {name}\nversion: "1"\nlabel: {form}\nscorer: {{local: {{metric: grounded}}}}\n'
+        )
+        clustered.gen({f"rubrics/{name}.yaml": text})
+        pins += f'  {name}: {{version: "1"}}\n'
+    clustered.gen({"params.yaml": pins}, commit="Ask in four ways")
+    return clustered
+
+
+GIVEN = {
+    "grounded": "fail",
+    "stars": "4",
+    "steps": "2.0",
+    "shape": "invented",
+    "words": "no office",
+}
+
+
+def test_five_types_of_labels(formed: Repository) -> None:
+    """Thumbs, stars, numbers, categories and words become labels, each worth what it is worth."""
+
+    def ask(question: Question) -> Given | str:
+        is_first = question.item.trace_id == "t000"
+        return Given(GIVEN[question.item.rubric]) if is_first else "quit"
+
+    label_step(formed.root, ask, LabelPlan("amara"))
+    rows = read_labels(formed.root).sort("rubric").select("rubric", "label", "score").rows()
+    assert rows == [
+        ("grounded", "fail", 0.0),
+        ("shape", "invented", 0.0),
+        ("stars", "4", 0.75),
+        ("steps", "2", 0.8),
+        ("words", "no office", None),
+    ]
+
+
+@pytest.mark.parametrize("form", ["label-studio", "argilla", "jsonl", "csv"])
+def test_every_type_goes_out_and_comes_back(formed: Repository, tmp_path: Path, form: str) -> None:
+    """What another tool is given of any type of label, it gives back."""
+    scores = {"grounded": 0.0, "stars": 0.75, "steps": 0.8, "shape": 0.0, "words": None}
+    labels = {**GIVEN, "steps": "2"}
+    rows = [label("t000", labels[name], rubric=name, score=score) for name, score in scores.items()]
+    append_labels(formed.root, "amara", rows)
+    path = tmp_path / f"file.{form}"
+    export_labels(formed.root, ExportPlan(form, path=path))
+    report = import_labels(formed.root, (path,), ImportPlan(form))
+    assert (report.n_read, report.n_unchanged) == (5, 5)
+
+
+def test_label_studio_asks_in_each_rubrics_way(formed: Repository) -> None:
+    """The configuration has a rating, a number with its ends, choices and a text."""
+    page = ET.fromstring(export_labels(formed.root, ExportPlan("label-studio-config")).text)  # noqa: S314 -- ours
+    assert page.find("Rating[@name='stars'][@maxRating='5']") is not None
+    assert page.find("Number[@name='steps'][@min='0'][@max='10'][@step='1']") is not None
+    assert page.find("Choices[@name='shape']/Choice[@value='invented']") is not None
+    assert page.find("TextArea[@name='words']") is not None
+
+
+def test_a_label_that_the_form_does_not_take_is_not_imported(
+    formed: Repository, tmp_path: Path
+) -> None:
+    """A sixth star, or a score that is not the star's, is a fault with its place."""
+    path = tmp_path / "given.csv"
+    path.write_text("trace_id,rubric,label,score\nt000,stars,6,\nt001,stars,4,0.5\n")
+    with pytest.raises(DataError) as caught:
+        import_labels(formed.root, (path,), ImportPlan(annotator="amara"))
+    assert "given.csv:2: '6' is no number of stars from 1 to 5" in caught.value.message
+    assert "given.csv:3: score is 0.5, but label '4' means 0.75" in caught.value.message
+
+
+def test_labels_of_other_kinds_stay_where_only_traces_are_shown(clustered: Repository) -> None:
+    """JSON lines hold every kind; a tool that shows traces gets traces, and the rest is counted."""
+    call = label("t000", "fail", item_kind="tool_call", item_id="t000/s1", label_id="call")
+    append_labels(clustered.root, "amara", [label("t000", "pass"), call])
+    assert export_labels(clustered.root, ExportPlan("jsonl")).n_labels == 2
+    report = export_labels(clustered.root, ExportPlan("label-studio"))
+    assert (report.n_labels, report.n_left_out) == (1, 1)
+    assert read_labels(clustered.root)["label_id"].to_list() == ["amara-t000-grounded"]
+
+
+def test_labels_are_committed_under_the_annotators_identity(clustered: Repository) -> None:
+    """One commit with just the label file; what else is staged stays staged."""
+    clustered.gen({"staged.txt": "mine"})
+    clustered.git("add", "staged.txt")
+    _, ask = say(Given("fail"), "quit")
+    plan = LabelPlan("Amara Okafor <amara@example.org>")
+    report = label_step(clustered.root, ask, plan)  # type: ignore[arg-type]
+    shown = clustered.git("show", "--format=%an <%ae>%n%B", "--name-only", "HEAD")
+    assert report.committed.author == "Amara Okafor <amara@example.org>"
+    assert shown.splitlines()[0] == report.committed.author
+    assert "Label 1 item as amara-okafor" in shown
+    assert "Guidance-version: 1" in shown
+    assert shown.splitlines()[-1] == "labels/amara-okafor.jsonl"
+    assert clustered.status().splitlines()[0] == "A  staged.txt"
+
+
+def test_an_identity_is_remembered_by_history(clustered: Repository) -> None:
+    """Who committed here before gives no address again; for a stranger the Git user commits."""
+    _, ask = say(Given("fail"), "quit", "quit", "quit")
+    first = label_step(clustered.root, ask, LabelPlan("Amara Okafor <amara@example.org>"))  # type: ignore[arg-type]
+    append_labels(clustered.root, "amara-okafor", [label("t003", "pass", "amara-okafor")])
+    again = label_step(clustered.root, ask, LabelPlan("amara-okafor"))  # type: ignore[arg-type]
+    assert again.committed.author == first.committed.author
+    append_labels(clustered.root, "bo", [label("t003", "pass", "bo")])
+    other = label_step(clustered.root, ask, LabelPlan("bo"))  # type: ignore[arg-type]
+    assert other.committed.author == "Ada Author <ada@example.org>"
+    assert "Labelled-by: bo (annotator)" in clustered.git("log", "-1", "--format=%B")
+
+
+def test_a_commit_that_git_refuses_costs_no_label(clustered: Repository) -> None:
+    """A hook that says no leaves the label on disk, and its words are told."""
+    hook = clustered.root / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho not on a Friday >&2\nexit 1\n")
+    hook.chmod(0o755)
+    _, ask = say(Given("fail"), "quit")
+    report = label_step(clustered.root, ask, LabelPlan("amara"))  # type: ignore[arg-type]
+    assert "not on a Friday" in report.committed.reason
+    assert read_labels(clustered.root).height == 1
+
+
+def test_a_label_of_a_retired_trace_stays(clustered: Repository) -> None:
+    """A label whose trace is gone is no fault: it still counts, and is asked about no more."""
+    append_labels(clustered.root, "amara", [label("retired", "pass")])
+    append_labels(clustered.root, "bo", [label("retired", "fail", "bo")])
+    _, ask = say("quit")
+    senior = label_step(clustered.root, ask, LabelPlan("chen", is_senior=True))  # type: ignore[arg-type]
+    assert (senior.n_left, senior.gone) == (0, ("retired",))
+    assert agree(clustered.root).rubrics[0].n_disputed == 1

@@ -6,7 +6,6 @@ from gitloop.core.label.answers import (
     PREFERENCE,
     annotator_name,
     form_of,
-    graded,
     label_id,
     label_row,
 )
@@ -61,7 +60,6 @@ __all__ = [
     "form_of",
     "given",
     "golden_cases",
-    "graded",
     "key_of",
     "label_id",
     "label_row",

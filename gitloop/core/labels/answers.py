@@ -12,6 +12,7 @@ from typing import Any
 
 from gitloop.core.labels.native import Draft
 from gitloop.errors import DataError
+from gitloop.params import LabelForm
 
 TEXTS = ("comment", "reference")
 
@@ -36,11 +37,13 @@ class Dialect:
         people: Their id of a person → our annotator's name.
         lowest: Worst grade of a rating.
         highest: Best grade of a rating.
+        forms: Rubric → how people answer under it; its own scale stands above the two grades.
     """
 
     people: Mapping[str, str] = field(default_factory=dict)
     lowest: float = 1.0
     highest: float = 5.0
+    forms: Mapping[str, LabelForm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def drafts(sheet: Sheet, dialect: Dialect) -> Iterator[Draft]:
         yield Draft(
             sheet.place,
             common
-            | {"rubric": rubric, **_verdict(answer, dialect)}
+            | {"rubric": rubric, **_verdict(answer, dialect, dialect.forms.get(rubric))}
             | {name: text for name, text in words.items() if text},
         )
 
@@ -117,11 +120,18 @@ def _words(answers: Mapping[str, Any], rubric: str, name: str) -> str | None:
     return str(given) if given else None
 
 
-def _verdict(answer: Any, dialect: Dialect) -> dict[str, Any]:  # noqa: ANN401 -- JSON holds anything
-    """The label, and its score where it is a grade."""
+def _verdict(
+    answer: Any,  # noqa: ANN401 -- JSON holds anything
+    dialect: Dialect,
+    form: LabelForm | None,
+) -> dict[str, Any]:
+    """The label, and its score where it is a grade and no form says what that is worth."""
+    is_number = isinstance(answer, int | float) and not isinstance(answer, bool)
+    if form is not None and form.type != "thumbs" and (is_number or isinstance(answer, str)):
+        return {"label": f"{answer:g}" if is_number else answer}
     if isinstance(answer, bool | str):
         return {"label": THUMBS.get(answer, answer)}
-    if isinstance(answer, int | float):
+    if is_number:
         share = (answer - dialect.lowest) / (dialect.highest - dialect.lowest)
         return {"label": f"{answer:g}", "score": share}
     return {"label": answer}  # told as a fault by the rules of label files

@@ -13,6 +13,7 @@ import polars as pl
 
 from gitloop.core.labels.answers import Dialect, Sheet, read_sheets
 from gitloop.core.labels.native import Draft, parse_records
+from gitloop.params import LabelForm
 
 FIELDS = ("input", "context", "output")
 METADATA = ("trace_id", "route", "user_cohort")
@@ -48,17 +49,23 @@ def _sheets(place: str, record: Mapping[str, Any]) -> Iterator[Sheet]:
         )
 
 
-def argilla_records(traces: pl.DataFrame, labels: pl.DataFrame) -> list[dict[str, Any]]:
+def argilla_records(
+    traces: pl.DataFrame, labels: pl.DataFrame, forms: Mapping[str, LabelForm]
+) -> list[dict[str, Any]]:
     """One record per trace with the responses that it has.
 
     Args:
         traces: Fits `tables.TRACES`: what is to be seen there.
-        labels: Fits `tables.LABELS`; user_id is our annotator's name.
+        labels: Fits `tables.LABELS`, labels of traces; user_id is our annotator's name.
+        forms: Rubric → how people answer under it; stars are ratings, which are whole numbers.
     """
     responses: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for row in labels.sort("trace_id", "rubric", "annotator").iter_rows(named=True):
         own = responses.setdefault(row["trace_id"], {})
-        values = {"": row["label"], "_comment": row["comment"], "_reference": row["reference"]}
+        form = forms.get(row["rubric"])
+        is_rating = form is not None and form.type == "star" and row["label"].isdecimal()
+        label = int(row["label"]) if is_rating else row["label"]
+        values = {"": label, "_comment": row["comment"], "_reference": row["reference"]}
         for ending, value in values.items():
             if value:
                 given = {"value": value, "user_id": row["annotator"]}

@@ -13,6 +13,7 @@ import polars as pl
 
 from gitloop.core.labels.answers import Dialect, Sheet, read_sheets
 from gitloop.core.labels.native import Draft, parse_records
+from gitloop.params import LabelForm, Rubric
 
 OF_TRACE = ("trace_id", "input", "context", "output", "route", "user_cohort")
 _VALUES = ("choices", "rating", "number", "text", "taxonomy")
@@ -63,54 +64,96 @@ def _answers(result: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def label_studio_tasks(traces: pl.DataFrame, labels: pl.DataFrame) -> list[dict[str, Any]]:
+def label_studio_tasks(
+    traces: pl.DataFrame, labels: pl.DataFrame, forms: Mapping[str, LabelForm]
+) -> list[dict[str, Any]]:
     """One task per trace with the annotations that it has, ready for import.
 
     Args:
         traces: Fits `tables.TRACES`: what is to be seen there.
-        labels: Fits `tables.LABELS`.
+        labels: Fits `tables.LABELS`; labels of traces.
+        forms: Rubric → how people answer under it.
     """
     given: dict[str, list[dict[str, Any]]] = {}
     for (trace_id, annotator), rows in labels.sort("rubric").group_by(
         "trace_id", "annotator", maintain_order=True
     ):
-        result = [region for row in rows.iter_rows(named=True) for region in _regions(row)]
+        result = [region for row in rows.iter_rows(named=True) for region in _regions(row, forms)]
         annotation = {"completed_by": {"email": annotator}, "result": result}
         given.setdefault(str(trace_id), []).append(annotation)
     shown = traces.select(OF_TRACE).sort("trace_id").iter_rows(named=True)
     return [{"data": row, "annotations": given.get(row["trace_id"], [])} for row in shown]
 
 
-def _regions(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+_KINDS = {"star": "rating", "numeric": "number", "text": "text"}
+"""Label type → Label Studio's kind of value; every other type is a choice."""
+
+
+def _regions(row: Mapping[str, Any], forms: Mapping[str, LabelForm]) -> Iterator[dict[str, Any]]:
     rubric = row["rubric"]
-    yield _region(rubric, "choices", [row["label"]])
+    kind, value = _answer(row["label"], forms.get(rubric))
+    yield _region(rubric, kind, value)
     for name in ("comment", "reference"):
         if row[name]:
             yield _region(f"{rubric}_{name}", "text", [row[name]])
 
 
-def _region(name: str, kind: str, value: list[str]) -> dict[str, Any]:
+def _answer(label: str, form: LabelForm | None) -> tuple[str, object]:
+    """Label Studio's kind of value, and the value; what the form does not take is a choice."""
+    kind = _KINDS.get(form.type, "choices") if form else "choices"
+    if form is not None and kind in {"rating", "number"}:
+        try:
+            taken, _ = form.grade(label)
+        except ValueError:
+            return "choices", [label]
+        return kind, int(taken) if kind == "rating" else float(taken)
+    return kind, [label]
+
+
+def _region(name: str, kind: str, value: object) -> dict[str, Any]:
     tag = "textarea" if kind == "text" else kind
     return {"from_name": name, "to_name": "output", "type": tag, "value": {kind: value}}
 
 
-def label_studio_config(guidance: Mapping[str, str]) -> str:
-    """The labelling configuration for our tasks: a verdict, a comment and a reference per rubric.
+def label_studio_config(rubrics: Mapping[str, Rubric]) -> str:
+    """The labelling configuration for our tasks: an answer, a comment and a reference per rubric.
 
     Args:
-        guidance: Rubric → what annotators are told.
+        rubrics: What annotators are told, and how they answer.
     """
     lines = ["<View>"]
     for name in ("input", "context", "output"):
         lines += [f'  <Header value="{name}"/>', f'  <Text name="{name}" value="${name}"/>']
-    for rubric, words in guidance.items():
+    for name, rubric in rubrics.items():
+        told = " ".join(f"{name}: {rubric.guidance}".split())
         lines += [
-            f"  <Header value={quoteattr(' '.join(f'{rubric}: {words}'.split()))}/>",
-            f'  <Choices name="{rubric}" toName="output" choice="single" showInline="true">',
-            '    <Choice value="pass" hotkey="p"/>',
-            '    <Choice value="fail" hotkey="f"/>',
-            "  </Choices>",
-            f'  <TextArea name="{rubric}_comment" toName="output" placeholder="why?"/>',
-            f'  <TextArea name="{rubric}_reference" toName="output" placeholder="instead?"/>',
+            f"  <Header value={quoteattr(told)}/>",
+            *_control(name, rubric.label),
+            f'  <TextArea name="{name}_comment" toName="output" placeholder="why?"/>',
+            f'  <TextArea name="{name}_reference" toName="output" placeholder="instead?"/>',
         ]
     return "\n".join([*lines, "</View>"]) + "\n"
+
+
+def _control(name: str, form: LabelForm) -> list[str]:
+    """The tag that asks for the label."""
+    head = f'name="{name}" toName="output"'
+    match form.type:
+        case "star":
+            return [f'  <Rating {head} maxRating="{form.stars}"/>']
+        case "numeric":
+            low, high = sorted((form.worst, form.best))
+            step = f' step="{form.step:g}"' if form.step else ""
+            return [f'  <Number {head} min="{low:g}" max="{high:g}"{step}/>']
+        case "text":
+            return [f'  <TextArea {head} placeholder="your answer"/>']
+    choices = (
+        [f"<Choice value={quoteattr(choice)}/>" for choice in form.choices]
+        if form.type == "categorical"
+        else ['<Choice value="pass" hotkey="p"/>', '<Choice value="fail" hotkey="f"/>']
+    )
+    return [
+        f'  <Choices {head} choice="single" showInline="true">',
+        *(f"    {choice}" for choice in choices),
+        "  </Choices>",
+    ]
