@@ -54,5 +54,9 @@ def lines(report: ConflictReport) -> list[str]:
 def _cell(side: Mapping[str, Any] | None, column: str) -> str:
     if side is None:
         return "–"
-    text = json.dumps(side[column], ensure_ascii=False)
+    value = side[column]
+    if column == "labels":
+        text = ", ".join(f"{label['rubric']}: {label['expected']}" for label in value) or "none"
+    else:
+        text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 66 else f"{text[:65]}…"

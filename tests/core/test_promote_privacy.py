@@ -103,6 +103,8 @@ def test_findings_name_place_and_kind_only() -> None:
             "input": ["I am ada@example.org"],
             "bad_output": [f"use {KEY}"],
             "group_id": ["bo@example.org"],
+            "source_feedback_ids": [["f1", "from 203.0.113.9"]],
+            "prompt_version": ["1.2.3.4"],
         }
     )
     found = screen(rows, silent)
@@ -110,6 +112,9 @@ def test_findings_name_place_and_kind_only() -> None:
         ("t1", "bad_output", "AWS Access Key", 1)
     ]
     assert [(f.column, f.kind) for f in found.masked] == [("input", "email")]
-    assert [(f.column, f.kind) for f in found.exposed] == [("group_id", "email")]
+    assert [(f.column, f.kind) for f in found.exposed] == [
+        ("source_feedback_ids", "ip"),
+        ("group_id", "email"),
+    ]
     assert found.rows["input"].to_list() == ["I am <EMAIL>"]
     assert KEY not in repr(found.secrets)

@@ -163,6 +163,11 @@ def test_conflict_cannot_be_committed_as_one_side(driven: Repository) -> None:
     driven.commit("Committed by accident", ".")
     findings = verify(driven.root, "HEAD").findings
     assert any("markers" in finding.fact for finding in findings)
+    with pytest.raises(DataError, match="committed with its conflict markers") as caught:
+        conflicts(driven.root)
+    command, *_ = caught.value.hint.split(",")
+    driven.git(*command.split()[1:])
+    assert rows(driven)[IDS[0]]["labels"] == [{"rubric": "grounded", "expected": "pass"}]
 
 
 @pytest.mark.slow

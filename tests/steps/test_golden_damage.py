@@ -236,3 +236,24 @@ def test_ten_thousand_pointers_are_listed(repository: Repository) -> None:
     assert [int(part.pointer.md5, 16) for part in parts] == list(range(10_000))
     assert not (folder / "data/stray.parquet").exists()
     assert WorkTree(repository.root).files("golden/large/data") == []
+
+
+def test_links_out_of_the_repository_are_not_followed(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """Whatever is a link to elsewhere, a promotion neither reads nor writes through it."""
+    outside = tmp_path / "outside"
+    for name in ("data", "parts", "log", "briefs"):
+        (outside / name).mkdir(parents=True)
+    (outside / "briefs/c0.yaml").write_text("immediate_fix: Told from outside\n")
+    (outside / "data/theirs.parquet").write_bytes(b"mine to keep")
+    make_promotable(repository, FAILURES)
+    (repository.root / "loop/cluster/briefs").symlink_to(outside / "briefs")
+    (repository.root / "golden").mkdir()
+    (repository.root / "golden/support").symlink_to(outside)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in outside.rglob("*"))
+    report = promote(repository.root, PromoteRequest(("c0",), "support"))
+    sweep(repository.root, Dvc(repository.root, repository.root / ".git"))
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in outside.rglob("*")) == before
+    assert "Told from outside" not in report.body
+    assert Workspace(repository.root).golden("support", report.branch).read().height == 3

@@ -92,10 +92,15 @@ def conflicts(directory: Path) -> ConflictReport:
 
     Reads Git's own record of the three sides: it works as well where no driver was installed. A
     part that merges row by row after all is staged at once.
+
+    Raises:
+        DataError: A conflict was committed as it was, markers and all: Git knows its sides no more.
     """
     workspace = Workspace(directory)
     memory = Memory.of(workspace.git)
     parts, others = _conflicted(workspace, memory)
+    if not parts:
+        _refuse_committed(workspace)
     settled = [path for path, part in parts.items() if not part.is_open]
     for path in settled:
         _finish(workspace, parts[path], memory)
@@ -105,6 +110,19 @@ def conflicts(directory: Path) -> ConflictReport:
     for name in sorted(done):
         record_decisions(workspace, memory, name)
     return ConflictReport(tuple(rows), tuple(settled), tuple(others))
+
+
+def _refuse_committed(workspace: Workspace) -> None:
+    """Tell of a pointer that was committed with its conflict markers, and the way back."""
+    head, tree = workspace.git.head(), WorkTree(workspace.root)
+    paths = [path for path in tree.files("golden") if path.endswith(".parquet.dvc")]
+    for path, text in zip(paths, tree.read(paths), strict=True):
+        if text.startswith(b"<<<<<<< ") and head is not None:
+            made = workspace.git.text("log", "-1", "--format=%h", head, "--", path)
+            raise DataError(
+                f"{path} was committed with its conflict markers, by {made}: no side is lost",
+                hint=f"git reset --hard {made}~1, merge again, then: gitloop conflicts",
+            )
 
 
 def resolve(directory: Path, row: str, choice: str) -> ConflictReport:
