@@ -1,3 +1,24 @@
-"""gitloop: the LLM-evaluation feedback loop that lives in your Git repository."""
+"""gitloop: the LLM-evaluation feedback loop that lives in your Git repository.
+
+From Python: `from gitloop import evaluate, load_golden`. Both load on first use (PEP 562), so that
+`gitloop --help` stays instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gitloop.steps.evaluate import evaluate, load_golden
 
 __version__ = "0.1.0"
+__all__ = ["evaluate", "load_golden"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- PEP 562
+    """A public name, imported now."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gitloop.steps import evaluate as step
+
+    return getattr(step, name)

@@ -6,7 +6,7 @@ are registered the same way. It states `id` and `version`, which go into every r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -28,11 +28,15 @@ from gitloop.records import (
     Space,
 )
 
-Progress = Callable[[str, int, int], None]
-"""progress(what, done, total): tells how far a step has come. Never fails, never uses stdout."""
+
+class Progress(Protocol):
+    """Is told how far a step has come. Never fails, never uses stdout."""
+
+    def __call__(self, what: str, done: int, total: int, usd: float = 0.0, /) -> None:
+        """So many of so many are done, and this run has spent so many US dollars so far."""
 
 
-def silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int, usd: float = 0.0, /) -> None:
     """Tell nobody."""
 
 
@@ -43,7 +47,10 @@ class Judge(Protocol):
     pin does not fit. Scores lie in [0, 1], higher is better. A case it cannot take is a `Judgement`
     with a status other than "ok", never a low score. A judge whose calls run side by side may have
     a method `stream(requests)` that yields each answer with its place, as they come; one that is
-    shown things in an order, `reordered(rubric)`, the rubric with that order turned around.
+    shown things in an order, `reordered(rubric)`, the rubric with that order turned around. A judge
+    that reads a file of the repository whose digest no pin holds names it in `files`; one whose
+    requests cost money has a method `estimate(request)`: tokens read, most tokens written, most
+    US dollars.
     """
 
     id: ClassVar[str]
@@ -62,6 +69,15 @@ class Judge(Protocol):
 
     def read(self, answer: Answer) -> Judgement:
         """The judgement in an answer."""
+
+
+class Panel(Protocol):
+    """A judge that asks others, each by its own calls, and says what their judgements come to."""
+
+    members: Sequence[Judge]
+
+    def combine(self, judgements: Sequence[Judgement]) -> Judgement:
+        """What the members' judgements of one case come to, in the members' order."""
 
 
 class Target(Protocol):

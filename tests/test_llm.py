@@ -12,7 +12,8 @@ import pytest
 
 from gitloop.arguments import check
 from gitloop.errors import ConfigError
-from gitloop.llm import SETTINGS, ChatClient, ChatRequest, Completion, Settings, settings
+from gitloop.llm import SETTINGS, ChatRequest, Completion, Settings, settings
+from gitloop.llm.client import ChatClient
 from gitloop.llm.limits import Gate, wait_s
 from tests.endpoints import Reply, Respond, endpoint, refused, said
 

@@ -10,19 +10,14 @@ import ast
 import atexit
 import hashlib
 import json
-import os
 import re
-import select
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
+from gitloop.callables.lines import LineProcess
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError
 
@@ -69,6 +64,21 @@ class Callable:
     def call(self, arguments: Sequence[Any], timeout_s: float) -> Returned:
         """What the function returns for these arguments, all of them JSON values."""
         return _worker(self._root, self._name, self.sha256).call(arguments, timeout_s)
+
+
+def code_files(name: str, root: Path, *, key: str) -> list[str]:
+    """The files of a callable's code, relative to the root, sorted.
+
+    Raises:
+        ConfigError: As `code_sha256`.
+    """
+    if not _NAME.match(name):
+        code_sha256(name, root, key=key)
+    found = [
+        _module_file(module, root)
+        for module in _sources(name.split(":", maxsplit=1)[0], root, key=key)
+    ]
+    return sorted(path.relative_to(root).as_posix() for path in found if path)
 
 
 def code_sha256(name: str, root: Path, *, key: str) -> str:
@@ -160,58 +170,6 @@ def _top_level_names(tree: ast.Module) -> set[str]:
     return names
 
 
-class _Child:
-    """A running child process that answers line by line."""
-
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
-        self._process = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._stdin = cast("IO[bytes]", self._process.stdin)
-        self._stdout = cast("IO[bytes]", self._process.stdout)
-        self._pending = b""
-
-    def send(self, line: str) -> None:
-        """Write a line to the child; nothing happens when nobody reads it any more."""
-        with suppress(OSError):
-            self._stdin.write(line.encode() + b"\n")
-            self._stdin.flush()
-
-    def receive(self, timeout_s: float) -> bytes | None:
-        """The child's next line; b"" when it has ended, None when it was too slow."""
-        deadline = time.monotonic() + timeout_s
-        while b"\n" not in self._pending:
-            left = deadline - time.monotonic()
-            ready, _, _ = select.select([self._stdout], [], [], max(left, 0))
-            if not ready:
-                return None
-            block = os.read(self._stdout.fileno(), 1 << 16)
-            if not block:
-                return b""
-            self._pending += block
-        line, _, self._pending = self._pending.partition(b"\n")
-        return line
-
-    def stop(self, grace_s: float = 0.0) -> int:
-        """End the child, which may end by itself for so long, and whatever it started.
-
-        Returns:
-            Its exit code; negative is the signal that ended it.
-        """
-        with suppress(OSError):
-            self._stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace_s)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._stdout.close()
-        return self._process.wait()
-
-
 class _Worker:
     """One imported function in a child process, which is started when it is needed."""
 
@@ -219,13 +177,13 @@ class _Worker:
         self._command = [sys.executable, "-P", str(Path(__file__).parent / "child.py")]
         self._command += [str(root), *name.split(":")]
         self._root = root
-        self._child: _Child | None = None
+        self._child: LineProcess | None = None
 
     def call(self, arguments: Sequence[Any], timeout_s: float) -> Returned:
         """Send the arguments, and wait for what comes back."""
         request = json.dumps(list(arguments))
         if self._child is None:
-            self._child = _Child(self._command, self._root)
+            self._child = LineProcess(self._command, self._root)
             late = f"its module was not imported within {_STARTUP_S:g} s"
             imported = self._returned(self._child, _STARTUP_S, late)
             if imported.status != "ok":
@@ -234,7 +192,7 @@ class _Worker:
         self._child.send(request)  # a child that does not read has ended, which `receive` tells
         return self._returned(self._child, timeout_s, f"no answer within {timeout_s:g} s")
 
-    def _returned(self, child: _Child, timeout_s: float, late: str) -> Returned:
+    def _returned(self, child: LineProcess, timeout_s: float, late: str) -> Returned:
         """The child's next answer; a child that is late or gone is replaced by the next call."""
         line = child.receive(timeout_s)
         if line:

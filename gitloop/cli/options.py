@@ -45,13 +45,13 @@ class Console:
             for line in lines():
                 self.say(line)
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def progress(self, what: str, done: int, total: int, usd: float = 0.0, /) -> None:
         """Show how far a step has come: a bar on stderr, and only on a terminal."""
         if self.is_quiet or not sys.stderr.isatty():
             return
         from gitloop.cli.progress import advance
 
-        advance(what, done, total, is_plain=self.is_plain)
+        advance(what, (done, total), usd, is_plain=self.is_plain)
 
 
 def style(text: str, **look: Any) -> str:  # noqa: ANN401 -- click's own parameters

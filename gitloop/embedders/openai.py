@@ -22,7 +22,8 @@ import numpy as np
 
 from gitloop.arguments import Argument, check
 from gitloop.errors import ApiError
-from gitloop.llm import SETTINGS, Completion, EmbeddingClient, EmbeddingRequest, settings
+from gitloop.llm import SETTINGS, Completion, settings
+from gitloop.llm.embeddings import EmbeddingClient, EmbeddingRequest
 from gitloop.llm.settings import require_key
 from gitloop.records import Answer
 

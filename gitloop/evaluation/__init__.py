@@ -8,6 +8,8 @@ Example:
 """
 
 from gitloop.evaluation.abstaining import Unsure, abstained
+from gitloop.evaluation.calling import refuse_errors, storable
+from gitloop.evaluation.dependencies import require_dependencies
 from gitloop.evaluation.embedding import embed, open_embedder
 from gitloop.evaluation.judging import (
     BoundJudge,
@@ -23,11 +25,13 @@ from gitloop.evaluation.judging import (
     open_judges,
     score_row,
 )
+from gitloop.evaluation.planning import PlannedCalls, plan_judge, plan_target
 from gitloop.evaluation.recorded import call_store
 from gitloop.evaluation.running import open_target, run_target, with_outputs
 
 __all__ = [
     "BoundJudge",
+    "PlannedCalls",
     "Unsure",
     "abstained",
     "bind",
@@ -44,7 +48,12 @@ __all__ = [
     "open_judge",
     "open_judges",
     "open_target",
+    "plan_judge",
+    "plan_target",
+    "refuse_errors",
+    "require_dependencies",
     "run_target",
     "score_row",
+    "storable",
     "with_outputs",
 ]

@@ -31,7 +31,7 @@ def ask(
     """One answer per request; the calls of a pure plug-in cost nothing and are not recorded."""
 
     def tell(done: int) -> None:
-        progress(what, done, len(requests))
+        progress(what, done, len(requests), store.spent_usd)
 
     if not plugin.is_pure:
         stream = getattr(plugin, "stream", None)

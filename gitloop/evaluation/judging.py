@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
 from gitloop.digests import sha256_of
 from gitloop.errors import ConfigError
 from gitloop.evaluation.calling import ask, refuse_errors, storable
+from gitloop.judges import binding
 from gitloop.params import JudgePin, Rubric
-from gitloop.plugins import load
-from gitloop.protocols import Judge, Progress, silent
+from gitloop.protocols import Judge, Panel, Progress, silent
 from gitloop.records import Answer, Case, Judgement
 from gitloop.storage.calls import CallStore
 from gitloop.tables import SCORES
@@ -96,15 +96,7 @@ def bind(workspace: Workspace, rubric: Rubric, pin: JudgePin, key: str) -> Bound
     Raises:
         ConfigError: The judge has another version than the pin, or the rubric says nothing to it.
     """
-    plugin = load("judges", pin.use)
-    _require_version("judge", pin.use, plugin.version, pin.version, key)
-    if pin.use not in rubric.scorer:
-        raise ConfigError(
-            f"rubrics/{rubric.name}.yaml has no scorer for the judge {pin.use}",
-            hint=f"it has {', '.join(sorted(rubric.scorer))}; add scorer.{pin.use},"
-            f" or edit params.yaml: {key}.use",
-        )
-    return BoundJudge(rubric, pin, plugin(rubric, pin, workspace.root))
+    return BoundJudge(rubric, pin, binding.bind(rubric, pin, workspace.root, key=key))
 
 
 def open_judges(workspace: Workspace, rubrics: Sequence[str] | None = None) -> list[BoundJudge]:
@@ -120,7 +112,7 @@ def open_judges(workspace: Workspace, rubrics: Sequence[str] | None = None) -> l
         except ConfigError as error:
             faults.append(error)
     if len(faults) == 1:
-        raise faults[0]
+        raise faults.pop()  # an error in a list of its own frame would keep git's processes alive
     if faults:
         raise ConfigError(
             "\n".join(fault.message for fault in faults), hint="run: gitloop rubric lint"
@@ -219,18 +211,64 @@ def _judged(
     """A judgement per case; one that lacks what the rubric requires is never put to the judge."""
     lacks = [missing_field(bound.rubric, case) for case in cases]
     able = [case for case, field in zip(cases, lacks, strict=True) if not field]
-    span = {"span": bound.pin.span} if bound.pin.span > 1 else {}
-    requests = [bound.judge.request(case) | span for case in able]
     what = f"judging {bound.rubric.name}"
-    answers = iter(ask("judge", bound.judge, requests, store, progress, what))
-    judged: list[tuple[Judgement, Answer | None]] = []
-    for field in lacks:
-        if field:
-            judged.append((Judgement("missing", None, f"the row has no {field}"), None))
-        else:
-            answer = next(answers)
-            judged.append((_read(bound.judge, answer), answer))
-    return judged
+    said = iter(_said(bound.judge, able, store, progress, (what, bound.pin.span)))
+    return [
+        (Judgement("missing", None, f"the row has no {field}"), None) if field else next(said)
+        for field in lacks
+    ]
+
+
+def _said(
+    judge: Judge,
+    cases: Sequence[Case],
+    store: CallStore,
+    progress: Progress,
+    asked: tuple[str, int],
+) -> list[tuple[Judgement, Answer]]:
+    """What the judge says of each case; a judge with members says what they come to.
+
+    Args:
+        judge: The judge.
+        cases: What it is shown.
+        store: Where the calls go through.
+        progress: Is told how far it is.
+        asked: What is being done, in words, and the span of the judge's pin.
+    """
+    what, span = asked
+    members: Sequence[Judge] = getattr(judge, "members", ())
+    if not members:
+        requests = [spanned(judge.request(case), span) for case in cases]
+        answers = ask("judge", judge, requests, store, progress, what)
+        return [(_read(judge, answer), answer) for answer in answers]
+    voices = [
+        _said(member, cases, store, progress, (f"{what}, {nth} of {len(members)}", span))
+        for nth, member in enumerate(members, start=1)
+    ]
+    together = cast("Panel", judge)
+    return [
+        (
+            _checked(together.combine([judgement for judgement, _ in voice])),
+            _sum([answer for _, answer in voice]),
+        )
+        for voice in zip(*voices, strict=True)
+    ]
+
+
+def spanned(request: dict[str, Any], span: int) -> dict[str, Any]:
+    """The request as a later span of the judge asks it anew."""
+    return request | {"span": span} if span > 1 else request
+
+
+def _sum(answers: Sequence[Answer]) -> Answer:
+    """What several calls cost together, and the seconds of all of them."""
+    latencies = [one.latency_s for one in answers if one.latency_s is not None]
+    costs = [one.cost_usd for one in answers if one.cost_usd is not None]
+    return Answer(
+        "ok",
+        latency_s=round(sum(latencies), 6) if latencies else None,
+        cost_usd=round(sum(costs), 9) if costs else None,
+    )
 
 
 def missing_field(rubric: Rubric, case: Case) -> str:
@@ -244,6 +282,11 @@ def _read(judge: Judge, answer: Answer) -> Judgement:
     judgement = judge.read(answer) if answer.status == "ok" else None
     if judgement is None:
         return Judgement(answer.status, None, _line(answer.error))
+    return _checked(judgement)
+
+
+def _checked(judgement: Judgement) -> Judgement:
+    """The judgement; whatever is no score in [0, 1] is an error."""
     reason = _line(judgement.reason)
     if judgement.status != "ok":
         return Judgement(judgement.status, None, reason)
@@ -257,11 +300,3 @@ def _line(text: str) -> str:
     """The text on one line of at most 500 characters."""
     line = " ".join(storable(text).split())
     return line if len(line) <= 500 else f"{line[:499]}…"
-
-
-def _require_version(kind: str, name: str, actual: str, pinned: str, key: str) -> None:
-    if actual != pinned:
-        raise ConfigError(
-            f"params.yaml pins version {pinned} of the {kind} {name}, but {actual} is installed",
-            hint=f"edit params.yaml: {key}.version, and calibrate again",
-        )

@@ -23,11 +23,12 @@ def call_store(workspace: Workspace, recorded_path: str, mode: str | None = None
     Args:
         workspace: The checkout.
         recorded_path: The stage's own table of calls, relative to the root.
-        mode: "record", "replay" or "off"; None is `workspace.calls_mode`.
+        mode: "record", "replay", "refresh" or "off"; None is `workspace.calls_mode`.
     """
     mode = mode or workspace.calls_mode
     recorded = None if mode == "off" else _recorded(workspace, recorded_path, mode)
-    return CallStore(workspace.root / ".gitloop" / "calls", mode, recorded)
+    folder = workspace.root / ".gitloop" / "calls"
+    return CallStore(folder, mode, recorded, refresh=recorded_path)
 
 
 def _recorded(workspace: Workspace, path: str, mode: str) -> pl.DataFrame | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gitloop.arguments import Argument, check
-from gitloop.callables import Callable, Returned
+from gitloop.callables import Callable, Returned, code_files
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case, Judgement
 
@@ -37,6 +37,7 @@ class PythonJudge:
         parameters = check(pin.parameters, _PARAMETERS, where=f"params.yaml: {key}")
         self._timeout_s = float(parameters["timeout_s"])
         self._callable = Callable(parameters["callable"], root, key=f"{key}.callable")
+        self.files = code_files(parameters["callable"], root, key=f"{key}.callable")
         self._pinned = {
             "judge": f"{self.id}/{self.version}",
             "callable": parameters["callable"],

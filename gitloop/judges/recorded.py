@@ -54,6 +54,7 @@ class RecordedJudge:
             raise ConfigError(f"{key}.scale: min and max are equal", hint="edit params.yaml")
         self._worst, self._best = float(scale["min"]), float(scale["max"])
         self._scores = _read(root / parameters["table"], parameters, rubric.name)
+        self.files = [parameters["table"]]
         self._tells_outputs = any(output is not None for _, _, output in self._scores)
 
     def request(self, case: Case) -> dict[str, Any]:

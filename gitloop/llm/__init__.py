@@ -1,19 +1,21 @@
 """A small client for OpenAI-compatible endpoints: vLLM, Ollama, llama.cpp and the clouds.
 
-It knows nothing of judges and targets. Whatever happens to a request, its outcome is a value.
+It knows nothing of judges and targets. Whatever happens to a request, its outcome is a value. The
+client itself is imported when the first request is made, so that a replay never loads it.
 """
 
-from gitloop.llm.client import ChatClient, ChatRequest, Completion
-from gitloop.llm.embeddings import EmbeddingClient, EmbeddingRequest
-from gitloop.llm.settings import SETTINGS, Settings, settings
+from gitloop.llm.chats import Chats, open_chats, open_litellm
+from gitloop.llm.messages import ChatRequest, Completion
+from gitloop.llm.settings import SETTINGS, Price, Settings, settings
 
 __all__ = [
     "SETTINGS",
-    "ChatClient",
     "ChatRequest",
+    "Chats",
     "Completion",
-    "EmbeddingClient",
-    "EmbeddingRequest",
+    "Price",
     "Settings",
+    "open_chats",
+    "open_litellm",
     "settings",
 ]

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from gitloop.llm.client import ChatClient, ChatRequest, Completion
+from gitloop.llm.client import ChatClient
+from gitloop.llm.messages import ChatRequest, Completion
 from gitloop.llm.transport import Reply
 
 

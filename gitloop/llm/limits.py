@@ -128,10 +128,7 @@ class Budget:
 
     def pay(self, n_input: int, n_output: int) -> float | None:
         """Count an answer's tokens; its price in US dollars, or None where none is known."""
-        limits = self._settings
-        usd = None
-        if limits.input_usd is not None and limits.output_usd is not None:
-            usd = (n_input * limits.input_usd + n_output * limits.output_usd) / 1e6
+        usd = self._settings.price.of(n_input, n_output)
         with self._lock:
             self._tokens += n_input + n_output
             self._usd += usd or 0.0

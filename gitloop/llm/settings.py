@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,8 +36,46 @@ SETTINGS = {
     "max_wait_s": Argument("number", "most seconds that one call waits", default=120.0, low=0),
     "budget": Argument("mapping", "calls, tokens and usd of one run", default={}),
     "price": Argument("mapping", "input and output, US dollars a million tokens", default={}),
+    "batch": Argument("flag", "whether calls go through the batch API", default=False),
+    "batch_wait_s": Argument("number", "most seconds for a batch", default=90_000.0, low=0),
+    "batch_poll_s": Argument("number", "seconds between two looks at it", default=30.0, low=0.01),
 }
 """Parameters of a pin that reach an endpoint, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What tokens cost.
+
+    Attributes:
+        input_usd: US dollars for a million tokens read, or None.
+        output_usd: US dollars for a million tokens written, or None.
+    """
+
+    input_usd: float | None = None
+    output_usd: float | None = None
+
+    def of(self, n_input: int, n_output: int) -> float | None:
+        """US dollars for these tokens, or None where no price is known."""
+        if self.input_usd is None or self.output_usd is None:
+            return None
+        return (n_input * self.input_usd + n_output * self.output_usd) / 1e6
+
+    def estimate(
+        self, messages: Sequence[Mapping[str, str]], max_tokens: int | None
+    ) -> tuple[int, int, float | None]:
+        """Tokens read, most tokens written, and most US dollars, before the request is made.
+
+        No tokenizer is asked: four bytes of UTF-8 count as a token, and each message as four more.
+        """
+        n_bytes = sum(len(str(one.get("content", "")).encode()) for one in messages)
+        n_input = n_bytes // 4 + 4 * len(messages)
+        n_output = _ANSWER_TOKENS if max_tokens is None else max_tokens
+        return n_input, n_output, self.of(n_input, n_output)
+
+
+_ANSWER_TOKENS = 1024
+"""Tokens that an answer without a limit is taken to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +95,9 @@ class Settings:
         max_usd: Most US dollars of one run, or None.
         input_usd: US dollars for a million tokens read, or None.
         output_usd: US dollars for a million tokens written, or None.
+        is_batch: Whether calls go through the batch API.
+        batch_wait_s: Most seconds that one run waits for a batch.
+        batch_poll_s: Seconds between two looks at a batch.
     """
 
     base_url: str
@@ -71,6 +112,14 @@ class Settings:
     max_usd: float | None = None
     input_usd: float | None = None
     output_usd: float | None = None
+    is_batch: bool = False
+    batch_wait_s: float = 90_000.0
+    batch_poll_s: float = 30.0
+
+    @property
+    def price(self) -> Price:
+        """What tokens cost."""
+        return Price(self.input_usd, self.output_usd)
 
 
 def settings(given: Mapping[str, Any], *, where: str) -> Settings:
@@ -107,6 +156,9 @@ def settings(given: Mapping[str, Any], *, where: str) -> Settings:
         max_usd=budget["usd"],
         input_usd=price.get("input"),
         output_usd=price.get("output"),
+        is_batch=given["batch"],
+        batch_wait_s=float(given["batch_wait_s"]),
+        batch_poll_s=float(given["batch_poll_s"]),
     )
 
 

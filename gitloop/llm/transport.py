@@ -66,13 +66,29 @@ class Transport:
             BrokenError: The connection failed or was closed, or the reply is no HTTP.
         """
         body = json.dumps(payload, ensure_ascii=True).encode()
+        return self.send("POST", path, body, "application/json")
+
+    def send(self, method: str, path: str, body: bytes = b"", kind: str = "") -> Reply:
+        """The reply to a request of any kind.
+
+        Args:
+            method: "GET" or "POST".
+            path: What follows the address.
+            body: The bytes, or nothing.
+            kind: The body's content type.
+
+        Raises:
+            TooLateError: As `post`.
+            BrokenError: As `post`.
+        """
         kept = self._kept()
         try:
-            return self._exchange(path, body)
+            return self._exchange(method, path, body, kind)
         except BrokenError as error:
             if kept is None or not isinstance(error.__cause__, ConnectionError):
                 raise
-            return self._exchange(path, body)  # the server had closed the kept connection
+            # the server had closed the kept connection
+            return self._exchange(method, path, body, kind)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -81,11 +97,11 @@ class Transport:
             kept.close()
             self._local.connection = None
 
-    def _exchange(self, path: str, body: bytes) -> Reply:
+    def _exchange(self, method: str, path: str, body: bytes, kind: str) -> Reply:
         connection = self._connection()
         watched = _WATCH.add(connection, time.monotonic() + self._settings.timeout_s)
         try:
-            connection.request("POST", self._address(path), body, self._headers())
+            connection.request(method, self._address(path), body or None, self._headers(kind))
             response = connection.getresponse()
             content = response.read(MAX_BYTES)
             reply = Reply(response.status, response.headers.get("Retry-After", ""), content)
@@ -110,8 +126,10 @@ class Transport:
             return f"http://{self._parts.netloc}{whole}"
         return whole
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    def _headers(self, kind: str) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if kind:
+            headers["Content-Type"] = kind
         if self._settings.api_key:
             headers["Authorization"] = f"Bearer {self._settings.api_key}"
         return headers

@@ -142,7 +142,7 @@ class Labels(Strict):
     floor: AgreementFloor | None = None
 
 
-CallMode = Literal["record", "replay", "off"]
+CallMode = Literal["record", "replay", "refresh", "off"]
 CALL_MODES: tuple[str, ...] = get_args(CallMode)
 
 
@@ -150,7 +150,8 @@ class Calls(Strict):
     """The call store.
 
     Attributes:
-        mode: record (call and append on a miss), replay (a miss is an error) or off.
+        mode: record (call and append on a miss), replay (a miss is an error), refresh (call
+            again what is known, append, and report the drift) or off.
             The environment variable GITLOOP_CALLS_MODE decides where it is set.
     """
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gitloop.digests import sha256
+from gitloop.callables.programs import program_sha256, require_program
 from gitloop.errors import ConfigError
 from gitloop.params import Prompt
 from gitloop.params import Target as TargetPin
@@ -39,20 +38,14 @@ class CommandTarget:
                 "params.yaml: target.command is missing",
                 hint='say how the application is started: target.command: ["./answer", "--json"]',
             )
-        program = pin.command[0]
-        found = root / program if "/" in program else shutil.which(program)
-        if found is None or (isinstance(found, Path) and not os.access(found, os.X_OK)):
-            raise ConfigError(
-                f"params.yaml: target.command: there is no program {program}",
-                hint="edit params.yaml: target.command, or make the file executable",
-            )
+        require_program(pin.command, root, key="target.command")
         self._root = root
         self._prompt = prompt
         self._timeout_s = pin.timeout_s
         self._pinned = {
             "target": f"{self.id}/{self.version}",
             "command": list(pin.command),
-            "files_sha256": _files(pin.command, root),
+            "files_sha256": program_sha256(pin.command, root),
             "version": pin.version,
             "parameters": parameters(pin.parameters, prompt),
         }
@@ -91,16 +84,6 @@ class CommandTarget:
             words = err.decode(errors="replace").strip().splitlines()[-1:]
             return Answer("error", error=": ".join([f"exit code {process.returncode}", *words]))
         return _answer(out)
-
-
-def _files(command: Sequence[str], root: Path) -> dict[str, str]:
-    """The digests of those words of the command that are text files of the repository."""
-    found = {}
-    for word in command:
-        path = root / word
-        if not Path(word).is_absolute() and ".." not in Path(word).parts and path.is_file():
-            found[word] = sha256(path.read_bytes().decode("latin-1"))
-    return found
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gitloop.arguments import Argument, check
-from gitloop.llm import SETTINGS, ChatClient, ChatRequest, Completion, settings
-from gitloop.llm.settings import require_key
+from gitloop.llm import SETTINGS, ChatRequest, Chats, Completion, open_chats, settings
 from gitloop.params import Prompt
 from gitloop.params import Target as TargetPin
 from gitloop.records import Answer, Case
@@ -42,14 +41,14 @@ class OpenaiTarget:
     version: ClassVar[str] = "1"
     is_pure: ClassVar[bool] = False
 
-    def __init__(self, pin: TargetPin, prompt: Prompt | None, root: Path) -> None:  # noqa: ARG002 -- the protocol's
+    def __init__(self, pin: TargetPin, prompt: Prompt | None, root: Path) -> None:
         where = "params.yaml: target.parameters"
         given = parameters({"timeout_s": pin.timeout_s, **pin.parameters}, prompt)
         known = check(given, {**SETTINGS, **_SAMPLING}, where=where)
         self._prompt = prompt
-        self._key_variable = known["api_key_env"]
-        self._settings = settings(known, where=where)
-        self._client: ChatClient | None = None
+        reached = settings(known, where=where)
+        self._chats = Chats(lambda: open_chats(reached, known["api_key_env"], root))
+        self._price = reached.price
         self._system = known["system"]
         sampling = {name: known[name] for name in ("temperature", "top_p", "seed", "max_tokens")}
         self._pinned = {
@@ -73,12 +72,13 @@ class OpenaiTarget:
 
     def stream(self, requests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Answer]]:
         """Each answer with its place, as they come."""
-        require_key(self._settings, self._key_variable)
-        if self._client is None:
-            self._client = ChatClient(self._settings)
         asked = [ChatRequest(r["model"], tuple(r["messages"]), r["sampling"]) for r in requests]
-        for place, completion in self._client.stream(asked):
+        for place, completion in self._chats.stream(asked):
             yield place, _answer(completion)
+
+    def estimate(self, request: Mapping[str, Any]) -> tuple[int, int, float | None]:
+        """Tokens read and at most written by a request, and at most US dollars, if priced."""
+        return self._price.estimate(request["messages"], request["sampling"].get("max_tokens"))
 
 
 def _answer(completion: Completion) -> Answer:

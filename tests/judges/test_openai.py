@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gitloop.errors import ConfigError
 from gitloop.judges.openai import OpenaiJudge
-from gitloop.judges.openai.asking import messages
+from gitloop.judges.openai.asking import Pointwise
+from gitloop.judges.openai.examples import Examples
 from gitloop.judges.openai.reading import Form, verdict
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case, Judgement
@@ -150,7 +151,7 @@ ATTACK = (
 
 def test_what_is_judged_cannot_leave_its_marks() -> None:
     """A text that closes a delimiter and states a verdict stays between its marks, as it is."""
-    asked = messages(BINARY, Case("a", "q", output=ATTACK))
+    asked = Pointwise(BINARY, Examples()).messages(Case("a", "q", output=ATTACK))
     mark = re.findall(r"<<output ([0-9a-f]{12})>>", asked[0]["content"])[0]
     user = asked[1]["content"]
     assert user.count(f"<<output {mark}>>\n{ATTACK}\n<</output {mark}>>") == 1
@@ -168,7 +169,7 @@ def test_a_quoted_verdict_does_not_win() -> None:
 def test_any_text_can_be_put_to_a_model(output: str, context: str) -> None:
     """Braces, marks and templates in a row are text; the messages end as they should."""
     form = Form("tone", "Use {braces} and {{ more }}.", {}, ("context", "output"))
-    asked = messages(form, Case("a", "q", context=context, output=output))
+    asked = Pointwise(form, Examples()).messages(Case("a", "q", context=context, output=output))
     assert output in asked[1]["content"]
     assert "Use {braces} and {{ more }}." in asked[1]["content"]
     assert asked[1]["content"].endswith(form.shape)

@@ -75,7 +75,7 @@ def test_an_interrupted_search_comes_to_what_it_would_have_come_to(
         (root / path).unlink(missing_ok=True)
     told: list[int] = []
 
-    def interrupt(_what: str, done: int, _total: int) -> None:
+    def interrupt(_what: str, done: int, _total: int, _usd: float = 0.0) -> None:
         told.append(done)
         if len(told) == n_told:
             raise KeyboardInterrupt

@@ -199,7 +199,7 @@ def test_what_was_answered_before_a_failure_is_kept(scored: Repository) -> None:
 def test_progress_is_told_for_target_and_judges(scored: Repository) -> None:
     """Each kind of call reports how many of how many are done."""
     told: list[tuple[str, int, int]] = []
-    score(scored.root, lambda what, done, total: told.append((what, done, total)))
+    score(scored.root, lambda what, done, total, _usd=0.0: told.append((what, done, total)))
     assert {what for what, _, _ in told} == {
         "running the target",
         "judging brief",

@@ -18,10 +18,13 @@ from typing import Any, ClassVar
 
 from gitloop.arguments import Argument, check
 from gitloop.errors import ConfigError
-from gitloop.judges.openai.asking import again, messages
-from gitloop.judges.openai.reading import FORM, Form, form_of, schema, verdict
-from gitloop.llm import SETTINGS, ChatClient, ChatRequest, Completion, settings
-from gitloop.llm.settings import require_key
+from gitloop.judges.openai.asking import Pointwise
+from gitloop.judges.openai.examples import examples
+from gitloop.judges.openai.guards import Guard
+from gitloop.judges.openai.pairwise import VERDICTS, Pairwise, both_orders
+from gitloop.judges.openai.reading import FORM, form_of
+from gitloop.judges.openai.shape import Shape
+from gitloop.llm import SETTINGS, ChatRequest, Chats, Completion, Settings, open_chats, settings
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case, Judgement
 
@@ -34,6 +37,11 @@ SAMPLING = {
     "max_tokens": Argument("integer", "most tokens of an answer", default=1024, low=1),
     "extra": Argument("mapping", "whatever else the server takes", default={}),
 }
+EXAMPLES = {
+    "examples": Argument(
+        "mapping", "corrections that the model sees: file, sha256 and n", default={}
+    )
+}
 
 
 class OpenaiJudge:
@@ -42,43 +50,65 @@ class OpenaiJudge:
     id: ClassVar[str] = "openai"
     version: ClassVar[str] = "1"
     is_pure: ClassVar[bool] = False
+    form: ClassVar[str] = "openai"
+    """The key of a rubric's scorer that says what to ask."""
 
-    def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:  # noqa: ARG002 -- the protocol's
+    def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:
         key = f"rubrics.{rubric.name}.judge"
         if pin.model is None:
             raise ConfigError(
                 f"params.yaml: {key}.model is missing", hint="name the model, with its version"
             )
         where = f"params.yaml: {key}.parameters"
-        parameters = check(pin.parameters, {**SETTINGS, **SAMPLING}, where=where)
-        self._where = where
-        self._parameters = parameters
-        self._settings = settings(parameters, where=where)
-        self._client: ChatClient | None = None
-        form = f"rubrics/{rubric.name}.yaml: scorer.openai"
-        self._form: Form = form_of(rubric, check(rubric.scorer[self.id], FORM, where=form), form)
-        extra = dict(parameters["extra"])
+        parameters = check(pin.parameters, {**SETTINGS, **SAMPLING, **EXAMPLES}, where=where)
+        known = settings(parameters, where=where)
+        self._chats = self._open(known, parameters["api_key_env"], root)
+        self._price = known.price
+        shown = examples(parameters["examples"], root, where=f"{where}.examples")
+        form = f"rubrics/{rubric.name}.yaml: scorer.{self.form}"
+        shapes = _shapes(rubric, check(rubric.scorer[self.form], FORM, where=form), form)
+        if isinstance(shapes[0], Pointwise):
+            shapes = [replace(shapes[0], examples=shown)]
+        self._shape: Shape = shapes[0]
+        extra = {**parameters["extra"], **self._shape.extra}
         self._pinned = {
             "judge": f"{self.id}/{self.version}",
             "model": pin.model,
             "rubric": {"name": rubric.name, "version": rubric.version, "sha256": rubric.sha256},
             "sampling": {name: parameters[name] for name in SAMPLING if name != "extra"} | extra,
         }
+        self.members = [self._with(shape) for shape in shapes] if len(shapes) > 1 else []
+
+    def _open(self, known: Settings, variable: str, root: Path) -> Chats:
+        """The way to the model, opened by the first call."""
+        return Chats(lambda: open_chats(known, variable, root))
+
+    def _with(self, shape: Shape) -> OpenaiJudge:
+        """The same judge, and the same connections and budget, asking in another way."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, _shape=shape, members=[])
+        return other
+
+    def combine(self, judgements: Sequence[Judgement]) -> Judgement:
+        """What the two orders of a pair come to."""
+        return both_orders(judgements)
 
     @classmethod
     def reordered(cls, rubric: Rubric) -> Rubric:
         """The rubric with its material and its verdicts in the opposite order."""
-        form = rubric.scorer[cls.id]
+        form = rubric.scorer[cls.form]
+        if form.get("guard") or form.get("shape", "pointwise") != "pointwise":
+            return rubric  # a guard's order is its own; a pair is shown in both already
         shown = form.get("show", FORM["show"].default)
         verdicts = form.get("verdicts") or (
             {"pass": 1, "fail": 0} if rubric.scale == "binary" else {}
         )
         turned = {"show": list(reversed(shown)), "verdicts": dict(reversed(verdicts.items()))}
-        return rubric.model_copy(update={"scorer": {**rubric.scorer, cls.id: form | turned}})
+        return rubric.model_copy(update={"scorer": {**rubric.scorer, cls.form: form | turned}})
 
     def request(self, case: Case) -> dict[str, Any]:
         """Model, sampling, rubric and the rendered messages."""
-        return {**self._pinned, "messages": messages(self._form, case)}
+        return {**self._pinned, "messages": self._shape.messages(case)}
 
     def call(self, requests: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """One answer per request, in order."""
@@ -86,48 +116,77 @@ class OpenaiJudge:
 
     def stream(self, requests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Answer]]:
         """Each answer with its place, as they come; one that does not parse is asked for again."""
-        require_key(self._settings, self._parameters["api_key_env"])
-        if self._client is None:
-            self._client = ChatClient(self._settings)
         unclear: list[tuple[int, Completion]] = []
-        for place, completion in self._client.stream([self._chat(one) for one in requests]):
-            if completion.status == "ok" and self._fault(completion):
+        for place, completion in self._chats.stream([self._chat(one) for one in requests]):
+            fault = self._fault(completion)
+            if fault and self._shape.again(completion.text):
                 unclear.append((place, completion))
             else:
-                yield place, _answer(completion)
+                yield place, _answer(completion, fault=fault)
         unclear.sort(key=lambda pair: pair[0])
         second = [self._chat(requests[place], said.text) for place, said in unclear]
-        for nth, completion in self._client.stream(second):
+        for nth, completion in self._chats.stream(second):
             place, first = unclear[nth]
-            answer = _answer(completion, first)
-            fault = self._fault(completion) if completion.status == "ok" else ""
-            yield place, replace(answer, status="unparsed", error=fault) if fault else answer
+            yield place, _answer(completion, first, fault=self._fault(completion))
 
     def read(self, answer: Answer) -> Judgement:
         """The judgement in an answer."""
         try:
-            return verdict(self._form, answer.value["text"])
+            return self._shape.read(answer.value["text"])
         except ValueError as error:
             return Judgement("unparsed", None, str(error))
+
+    def estimate(self, request: Mapping[str, Any]) -> tuple[int, int, float | None]:
+        """Tokens read and at most written by a request, and at most US dollars, if priced."""
+        return self._price.estimate(request["messages"], request["sampling"].get("max_tokens"))
 
     def _chat(self, request: Mapping[str, Any], said: str | None = None) -> ChatRequest:
         """The chat request; after an answer that did not parse, it is quoted and asked again."""
         asked = tuple(request["messages"])
         if said is not None:
-            asked = (*asked, *again(self._form, said))
-        return ChatRequest(request["model"], asked, request["sampling"], schema(self._form))
+            asked = (*asked, *self._shape.again(said))
+        return ChatRequest(request["model"], asked, request["sampling"], self._shape.schema)
 
     def _fault(self, completion: Completion) -> str:
-        """Why the completion is no verdict, or ""."""
+        """Why a good completion is no verdict, or ""."""
+        if completion.status != "ok":
+            return ""
         try:
-            verdict(self._form, completion.text)
+            self._shape.read(completion.text)
         except ValueError as error:
             cut = " (cut off at max_tokens)" if completion.finish == "length" else ""
             return f"{error}{cut}"
         return ""
 
 
-def _answer(completion: Completion, first: Completion | None = None) -> Answer:
+def _shapes(rubric: Rubric, given: Mapping[str, Any], where: str) -> list[Shape]:
+    """The ways in which a case is put to the model: one, or the two orders of a pair.
+
+    Raises:
+        ConfigError: The form contradicts itself.
+    """
+    edit = f"edit rubrics/{rubric.name}.yaml"
+    if given["guard"] is not None:
+        if given["instructions"] or given["verdicts"] or given["shape"] != "pointwise":
+            raise ConfigError(
+                f"{where}: a guard has its own prompt and verdicts; it takes no instructions,"
+                " verdicts or shape",
+                hint=edit,
+            )
+        return [Guard(given["guard"], given["of"], given["risk"], given["policy"])]
+    if given["shape"] == "pointwise":
+        return [Pointwise(form_of(rubric, given, where), examples({}, Path(), where=where))]
+    if given["verdicts"]:
+        raise ConfigError(f"{where}: a pair has its own verdicts: first, second, tie", hint=edit)
+    if "reference" not in rubric.requires:
+        raise ConfigError(
+            f"{where}: a pair needs the row's reference, which requires does not name", hint=edit
+        )
+    form = form_of(rubric, {**given, "verdicts": VERDICTS}, where)
+    return [Pairwise(form, is_swapped=swapped) for swapped in (False, True)]
+
+
+def _answer(completion: Completion, first: Completion | None = None, *, fault: str = "") -> Answer:
     """The answer in a completion, with what a first one cost added."""
     cost = completion.cost_usd
     if first is not None and cost is not None:
@@ -140,4 +199,5 @@ def _answer(completion: Completion, first: Completion | None = None) -> Answer:
         "n_output_tokens": completion.n_output_tokens + (first.n_output_tokens if first else 0),
         "n_asked": 2 if first else 1,
     }
-    return Answer(completion.status, value, completion.error, completion.latency_s, cost)
+    status, error = ("unparsed", fault) if fault else (completion.status, completion.error)
+    return Answer(status, value, error, completion.latency_s, cost)

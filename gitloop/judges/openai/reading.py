@@ -10,11 +10,30 @@ from typing import Any
 
 from gitloop.arguments import Argument
 from gitloop.errors import ConfigError
+from gitloop.judges.openai.guards import GUARDS
 from gitloop.params import Rubric
 from gitloop.records import Judgement
 
 FORM = {
-    "instructions": Argument("text", "the criterion, in words for the model"),
+    "instructions": Argument(
+        "text", "the criterion, in words for the model; a guard needs none", default=""
+    ),
+    "shape": Argument(
+        "text",
+        "pointwise, or pairwise: the output against the row's reference, in both orders",
+        default="pointwise",
+        choices=("pointwise", "pairwise"),
+    ),
+    "guard": Argument(
+        "text", "preset of a guardrail model", default=None, choices=GUARDS, is_nullable=True
+    ),
+    "of": Argument(
+        "text", "which text a guard judges", default="output", choices=("output", "input")
+    ),
+    "risk": Argument("text", "what Granite Guardian looks for", default="harm"),
+    "policy": Argument(
+        "text", "what ShieldGemma or Granite Guardian is told is not allowed", default=""
+    ),
     "verdicts": Argument(
         "mapping",
         "verdict → score in [0, 1]; by default pass and fail, or a number if scale is continuous",
@@ -71,6 +90,8 @@ def form_of(rubric: Rubric, given: Mapping[str, Any], where: str) -> Form:
             unknown.
     """
     faults = []
+    if not given["instructions"].strip():
+        faults.append(f"{where}.instructions is missing: the criterion, in words for the model")
     for name, score in given["verdicts"].items():
         is_number = isinstance(score, int | float) and not isinstance(score, bool)
         if not is_number or not 0 <= score <= 1:

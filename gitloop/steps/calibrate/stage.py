@@ -12,7 +12,13 @@ import polars as pl
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import Abstention, Calibration, Finding, Pins
 from gitloop.errors import DataError
-from gitloop.evaluation import call_store, judge_name, judge_selected, open_judge
+from gitloop.evaluation import (
+    call_store,
+    judge_name,
+    judge_selected,
+    open_judge,
+    require_dependencies,
+)
 from gitloop.protocols import Progress, silent
 from gitloop.records import HoldoutCheck, Interval
 from gitloop.steps.calibrate.inputs import (
@@ -104,6 +110,8 @@ def calibrate(directory: Path, progress: Progress = silent) -> CalibrateReport:
     policy = fit_policy(workspace)
     scan = some_labels(workspace)
     gathered = gather(workspace, scan.labels, read_traces(workspace))
+    judges = [open_judge(workspace, found.rubric) for found in gathered]
+    require_dependencies(workspace, "gitloop calibrate", judges)
     store = call_store(workspace, f"{FOLDER}/calls.parquet")
     shown = {found.rubric: cases(found.items) for found in gathered if found.items.height}
     scores = judge_selected(workspace, shown, store, progress) if shown else SCORES.empty()

@@ -8,7 +8,8 @@ from typing import Any
 from gitloop.arguments import Argument, check
 from gitloop.core.triage import Messages, Spent
 from gitloop.errors import ApiError, CallTimeoutError, ConfigError
-from gitloop.llm import SETTINGS, ChatClient, ChatRequest, settings
+from gitloop.llm import SETTINGS, ChatRequest, settings
+from gitloop.llm.client import ChatClient
 from gitloop.llm.settings import require_key
 from gitloop.params import Model
 from gitloop.records import Answer

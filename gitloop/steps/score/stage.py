@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from gitloop.core.calls import Drift
 from gitloop.core.score import (
     RubricScores,
     blamed,
@@ -18,26 +19,23 @@ from gitloop.core.score import (
     rubrics_of,
     selected,
     summarise,
-    unknown_rubrics,
 )
-from gitloop.documents import nearest
-from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import (
     BoundJudge,
     call_store,
     judge_selected,
-    open_judges,
     run_target,
     with_outputs,
 )
 from gitloop.protocols import Progress, silent
+from gitloop.steps.score.inputs import FOLDER, golden_rows, judges_of, require_sets
+from gitloop.steps.score.refreshing import drift_json, drift_of
 from gitloop.storage.files import write_json
 from gitloop.storage.golden import digest
 from gitloop.tables import CALLS, OUTPUTS, SCORES
 from gitloop.workspace import Workspace
 
 SCHEMA = "gitloop.score/v1"
-_FOLDER = "loop/score"
 _LIBRARIES = ("gitloop", "numpy", "polars")
 
 
@@ -70,6 +68,8 @@ class ScoreReport:
         n_outputs: Outputs asked for: rows × replicates.
         n_called: Calls that were made.
         n_recorded: Calls that were answered from the call store.
+        spent_usd: US dollars that the calls cost, as far as prices are known.
+        drift: In mode refresh, how the new answers differ; otherwise None.
     """
 
     sets: tuple[ScoredSet, ...]
@@ -77,10 +77,17 @@ class ScoreReport:
     n_outputs: int
     n_called: int
     n_recorded: int
+    spent_usd: float = 0.0
+    drift: Drift | None = None
 
 
-def score(directory: Path, progress: Progress = silent) -> ScoreReport:
+def score(directory: Path, progress: Progress = silent, *, calls: str | None = None) -> ScoreReport:
     """Run the target on every golden row and judge what it says; write loop/score/.
+
+    Args:
+        directory: A directory in the repository.
+        progress: Is told how far it is.
+        calls: "record", "replay", "refresh" or "off"; None is what params.yaml says.
 
     Raises:
         ConfigError: A set is not one of the stage's dependencies, is not there, or moved from the
@@ -92,11 +99,11 @@ def score(directory: Path, progress: Progress = silent) -> ScoreReport:
         CallTimeoutError: The same, and most were too slow. Nothing was written.
     """
     workspace = Workspace(directory)
-    _require_dependencies(workspace)
-    golden = _golden(workspace)
+    require_sets(workspace)
+    golden = golden_rows(workspace)
     rows = pl.concat(golden.values())
-    judges = _judges(workspace, rows)
-    store = call_store(workspace, f"{_FOLDER}/calls.parquet")
+    judges = judges_of(workspace, rows)
+    store = call_store(workspace, f"{FOLDER}/calls.parquet", calls)
     cases = cases_of(rows)
     replicates = workspace.params.score.replicates
     answers = run_target(workspace, cases, store, replicates, progress=progress)
@@ -110,82 +117,17 @@ def score(directory: Path, progress: Progress = silent) -> ScoreReport:
         n_outputs=outputs.height,
         n_called=store.n_misses,
         n_recorded=store.n_hits,
+        spent_usd=round(store.spent_usd, 6),
+        drift=drift_of(store),
     )
-    workspace.write(f"{_FOLDER}/outputs.parquet", OUTPUTS, outputs)
-    workspace.write(f"{_FOLDER}/scores.parquet", SCORES, scores)
-    workspace.write(f"{_FOLDER}/calls.parquet", CALLS, store.used())
-    write_json(workspace.root / _FOLDER / "metrics.json", _metrics(workspace, report, judges))
+    workspace.write(f"{FOLDER}/outputs.parquet", OUTPUTS, outputs)
+    workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)
+    workspace.write(f"{FOLDER}/calls.parquet", CALLS, store.used())
+    write_json(workspace.root / FOLDER / "metrics.json", _metrics(workspace, report, judges))
+    if report.drift is not None:
+        write_json(workspace.root / FOLDER / "drift.json", drift_json(report.drift))
+        store.finish()
     return report
-
-
-def _require_dependencies(workspace: Workspace) -> None:
-    """Refuse when dvc.yaml would not notice that a golden set changed."""
-    for name, stage in workspace.pipeline.stages.items():
-        if "gitloop score" not in str(stage.cmd):
-            continue
-        deps = stage.dependencies()
-        absent = [
-            f"golden/{golden}/parts"
-            for golden in workspace.params.golden.sets
-            if not {"golden", f"golden/{golden}", f"golden/{golden}/parts"} & deps
-        ]
-        if absent:
-            raise ConfigError(
-                f"dvc.yaml: the stage {name} does not depend on {' and '.join(absent)},"
-                " so a promotion would not be scored",
-                hint=f"add {' and '.join(absent)} to stages.{name}.deps in dvc.yaml",
-            )
-
-
-def _golden(workspace: Workspace) -> dict[str, pl.DataFrame]:
-    """Set → its rows, by name."""
-    pinned = workspace.params.golden.sets
-    if not pinned:
-        raise ConfigError(
-            "params.yaml names no golden set",
-            hint="add golden.sets.<set>: null to params.yaml, and promote rows into it",
-        )
-    golden = {name: _rows(workspace, name) for name in sorted(pinned)}
-    rows = pl.concat(golden.values())
-    if (twice := rows.filter(pl.col("row_id").is_duplicated()).sort("row_id", "set")).height:
-        first, second = twice["set"][0], twice["set"][1]
-        raise DataError(
-            f"row {twice['row_id'][0]} stands in two golden sets, {first} and {second}",
-            hint=f"retire it from one of them, or unpin golden.sets.{second}",
-        )
-    return golden
-
-
-def _rows(workspace: Workspace, name: str) -> pl.DataFrame:
-    """The rows of a set that is there and has rows, at the pinned version where one is pinned."""
-    golden = workspace.golden_in_use(name)
-    if not golden.exists():
-        found = sorted(path.parent.name for path in workspace.root.glob("golden/*/dataset.yaml"))
-        like = nearest(name, found)
-        raise ConfigError(
-            f"params.yaml names a golden set {name}, but golden/{name}/dataset.yaml does not exist"
-            + (f"; did you mean {like}?" if like else ""),
-            hint="edit params.yaml: golden.sets, or create the set with gitloop promote",
-        )
-    rows = golden.read()
-    if rows.is_empty():
-        raise DataError(f"golden set {name} has no rows to score", hint="run: gitloop promote")
-    return rows
-
-
-def _judges(workspace: Workspace, rows: pl.DataFrame) -> list[BoundJudge]:
-    """The judges of all rubrics that the rows are labelled with, checked before any call."""
-    unknown = unknown_rubrics(rows, workspace.params.rubrics)
-    if unknown:
-        told = "\n".join(f"golden row {row} is labelled {name}" for name, row in unknown.items())
-        names = " and ".join(unknown)
-        raise ConfigError(
-            f"{told}, but params.yaml does not pin {names}",
-            hint=f"add rubrics.{next(iter(unknown))} to params.yaml, with its version and judge",
-        )
-    return open_judges(
-        workspace, sorted({name for own in rubrics_of(rows).values() for name in own})
-    )
 
 
 def _scored_set(

@@ -1,20 +1,17 @@
 """The call store: every answer that was paid for, by the content of its request.
 
-Append-only JSON lines in shards by the first digit of the key: two stores merge by set union, and
-several processes may write at once. Each line carries a checksum, so that a line which a killed
-process left half-written, a flipped bit or another format is told from an answer and skipped.
-Mode record answers from the store and calls on a miss; replay treats a miss as stale; off always
-calls. Only good answers are kept: an error is asked again next time.
+Append-only shards (`shards.py`): two stores merge by set union, and several processes may write at
+once. Mode record answers from the store and calls on a miss; replay treats a miss as stale; refresh
+calls again whatever is known, appends the new answers, and tells both; off always calls. Only good
+answers are kept: an error is asked again next time.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +21,30 @@ import polars as pl
 from gitloop.digests import canonical_json, sha256
 from gitloop.errors import StaleError
 from gitloop.records import Answer
+from gitloop.storage.calls.shards import KEY_SCHEMA, Taken, append, read_shard, sync
 from gitloop.tables import CALLS
-
-KEY_SCHEMA = "gitloop.call/v1"
 
 Call = Callable[[Sequence[Mapping[str, Any]]], list[Answer]]
 Stream = Callable[[Sequence[Mapping[str, Any]]], Iterator[tuple[int, Answer]]]
 
-_LINE = re.compile(
-    rb'\{"call_id":"([0-9a-f]{64})","check":"([0-9a-f]{16})","response":(\{.*\}),"schema":"%b"\}'
-    % KEY_SCHEMA.encode()
-)
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A call that was made again.
+
+    Attributes:
+        call_id: Its key.
+        kind: What was called.
+        request: The canonical request.
+        before: The answer that was known, JSON; "" where there was none.
+        after: The new answer, JSON; an error leaves the known one in force.
+    """
+
+    call_id: str
+    kind: str
+    request: str
+    before: str
+    after: str
 
 
 def _nobody(done: int) -> None:
@@ -67,20 +77,32 @@ class CallStore:
 
     Args:
         folder: Directory of the shards.
-        mode: "record", "replay" or "off".
+        mode: "record", "replay", "refresh" or "off".
         recorded: Calls that came with the commit, fitting `tables.CALLS`; consulted first.
+        refresh: Names what is refreshed, so that an interrupted refresh goes on where it was.
 
     Attributes:
         n_hits: Requests that were answered from the store.
         n_misses: Requests that were called.
+        spent_usd: US dollars of the calls that were made, as far as prices are known.
         n_torn: Lines of the shards read so far that hold no whole answer of this format.
         tally: What the calls come to.
     """
 
-    def __init__(self, folder: Path, mode: str, recorded: pl.DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        mode: str,
+        recorded: pl.DataFrame | None = None,
+        *,
+        refresh: str = "all",
+    ) -> None:
         self._folder = folder
         self._mode = mode
         self._known: dict[str, str] = {}
+        self._takes: dict[str, int] = {}
+        self._under_way = folder / f"refreshing-{sha256(refresh)[:12]}.jsonl"
+        self._refreshed: dict[str, Refreshed] = _under_way(self._under_way, mode)
         self._shards_read: set[str] = set()
         self._seen: Counter[str] = Counter()
         self._used: dict[str, dict[str, str]] = {}
@@ -88,6 +110,7 @@ class CallStore:
         self.n_misses = 0
         self.n_torn = 0
         self.tally = Tally()
+        self.spent_usd = 0.0
         if recorded is not None:
             self._known.update(recorded.select("call_id", "response").iter_rows())
 
@@ -120,7 +143,7 @@ class CallStore:
         """
         asked = [canonical_json(request) for request in requests]
         keys = [self._key(kind, request) for request in asked]
-        misses = [i for i, key in enumerate(keys) if self._mode == "off" or not self._find(key)]
+        misses = [i for i, key in enumerate(keys) if not self._has(key)]
         if misses and self._mode == "replay":
             raise StaleError(
                 f"{len(misses)} of {len(keys)} {kind} calls were never recorded",
@@ -131,15 +154,16 @@ class CallStore:
         self.n_misses += len(misses)
         tell(done)
         groups = _groups([requests[i] for i in misses], call, batch, stream)
+        requested = {keys[i]: asked[i] for i in misses}
         fresh: dict[str, str] = {}
         unsynced: dict[str, str] = {}
         try:
             for group in groups:
                 answered = {keys[misses[place]]: _response(answer) for place, answer in group}
                 fresh.update(answered)
-                good = {key: said for key, said in answered.items() if _is_good(said)}
-                self._keep(good)
-                unsynced |= good
+                self.spent_usd += sum(answer.cost_usd or 0.0 for _, answer in group)
+                self._keep(kind, answered, requested)
+                unsynced |= {key: said for key, said in answered.items() if _is_good(said)}
                 if stream is None or len(unsynced) >= batch:
                     self._sync(unsynced)
                     unsynced = {}
@@ -151,6 +175,25 @@ class CallStore:
         answers = [Answer(**json.loads(response)) for response in found]
         self.tally.add(answers)
         return answers
+
+    def plan(self, kind: str, requests: Sequence[Mapping[str, Any]]) -> list[Answer | None]:
+        """The known answer of each request, or None for a call that would be made; none is made."""
+        keys = [self._key(kind, canonical_json(request)) for request in requests]
+        known = [self._known[key] if self._has(key) else None for key in keys]
+        return [None if said is None else Answer(**json.loads(said)) for said in known]
+
+    def refreshed(self) -> list[Refreshed]:
+        """Every call that was made again although its answer was known, by key."""
+        return [told for _, told in sorted(self._refreshed.items()) if told.before]
+
+    @property
+    def is_refresh(self) -> bool:
+        """Whether calls are made again although their answers are known."""
+        return self._mode == "refresh"
+
+    def finish(self) -> None:
+        """The refresh is done and told: the next one begins anew."""
+        self._under_way.unlink(missing_ok=True)
 
     def _use(self, kind: str, answered: Iterable[tuple[str, str, str]]) -> None:
         """Note the good ones of these keys, canonical requests and responses."""
@@ -175,49 +218,86 @@ class CallStore:
         self._seen[base] += 1
         return sha256(f'{{"base":"{base}","nth":{nth},"schema":"{KEY_SCHEMA}"}}')
 
+    def _has(self, key: str) -> bool:
+        """Whether the key is answered without a call."""
+        if self._mode == "off":
+            return False
+        return self._find(key) and (self._mode != "refresh" or key in self._refreshed)
+
     def _find(self, key: str) -> bool:
-        if key not in self._known and key[0] not in self._shards_read:
+        # A recorded answer has no take: only a refresh looks into the shard for one.
+        if key[0] not in self._shards_read and (key not in self._known or self._mode == "refresh"):
             self._read_shard(key[0])
         return key in self._known
 
-    def _read_shard(self, shard: str) -> None:
-        """Load a shard. The first good line of a key counts: an answer never changes later."""
-        self._shards_read.add(shard)
-        path = self._folder / f"{shard}.jsonl"
-        if not path.is_file():
-            return
-        for line in path.read_bytes().split(b"\n"):
-            if not line:
-                continue
-            whole = _LINE.fullmatch(line)
-            if whole is None or _check(whole[1], whole[3]) != whole[2].decode():
-                self.n_torn += 1
-            else:
-                self._known.setdefault(whole[1].decode(), whole[3].decode())
+    def _read_shard(self, name: str) -> None:
+        """Load a shard; what came with the commit stays in force."""
+        self._shards_read.add(name)
+        shard = read_shard(self._folder / f"{name}.jsonl")
+        self.n_torn += shard.n_torn
+        for key, taken in shard.answers.items():
+            self._known.setdefault(key, taken.response)
+            self._takes[key] = taken.take
+        for key, told in self._refreshed.items():
+            if key[0] == name and _is_good(told.after):
+                self._known[key] = told.after
 
-    def _keep(self, responses: Mapping[str, str]) -> None:
-        """Append the responses to their shards and know them from now on."""
+    def _keep(self, kind: str, responses: Mapping[str, str], requested: Mapping[str, str]) -> None:
+        """Append the good responses to their shards and know them from now on."""
         if self._mode == "off" or not responses:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        shards: dict[str, list[str]] = {}
-        for key, response in responses.items():
-            self._known.setdefault(key, response)
-            shards.setdefault(key[0], []).append(_line(key, response))
-        for shard, lines in sorted(shards.items()):
-            # The line break comes first: a torn line before us stays a line of its own.
-            _append(self._folder / f"{shard}.jsonl", "\n" + "\n".join(lines) + "\n")
+        again = [
+            Refreshed(key, kind, requested[key], self._known.get(key, ""), said)
+            for key, said in responses.items()
+            if self._mode == "refresh"
+        ]
+        good = {key: said for key, said in responses.items() if _is_good(said)}
+        taken = []
+        for key, said in good.items():
+            take = self._takes.get(key, -1) + 1 if self._mode == "refresh" else 0
+            if self._mode == "refresh" and key in self._known:
+                take = max(take, 1)  # an answer that only the commit has is take 0
+            taken.append(Taken(key, said, take))
+        if taken:
+            append(self._folder, taken)
+        if again:
+            _note(self._under_way, again)
+        for one in taken:
+            self._takes[one.key] = one.take
+            if self._mode == "refresh":
+                self._known[one.key] = one.response
+            else:
+                self._known.setdefault(one.key, one.response)
+        self._refreshed |= {one.call_id: one for one in again}
+
+
+def _under_way(path: Path, mode: str) -> dict[str, Refreshed]:
+    """What an interrupted refresh has made again already; its failures are asked again."""
+    found: dict[str, Refreshed] = {}
+    if mode != "refresh" or not path.is_file():
+        return found
+    for line in path.read_bytes().split(b"\n"):
+        with suppress(ValueError, TypeError):  # torn by the interruption: asked again
+            told = Refreshed(*json.loads(line))
+            if _is_good(told.after):
+                found[told.call_id] = told
+    return found
+
+
+def _note(path: Path, again: Iterable[Refreshed]) -> None:
+    """Remember what a refresh has made again so far."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        json.dumps([told.call_id, told.kind, told.request, told.before, told.after])
+        for told in again
+    ]
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write("".join(f"\n{line}" for line in lines) + "\n")
 
     def _sync(self, keys: Iterable[str]) -> None:
         """Make what was kept under these keys last through a loss of power."""
-        if self._mode == "off":
-            return
-        for shard in sorted({key[0] for key in keys}):
-            descriptor = os.open(self._folder / f"{shard}.jsonl", os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if self._mode != "off":
+            sync(self._folder, keys)
 
 
 def _groups(
@@ -253,25 +333,3 @@ def _response(answer: Answer) -> str:
 
 def _is_good(response: str) -> bool:
     return '"status":"ok"' in response and json.loads(response)["status"] == "ok"
-
-
-def _check(key: bytes, response: bytes) -> str:
-    """Sixteen hex digits that tell whether a line is as it was written."""
-    return sha256((key + response).decode("latin-1"))[:16]
-
-
-def _line(key: str, response: str) -> str:
-    check = _check(key.encode(), response.encode())
-    return f'{{"call_id":"{key}","check":"{check}","response":{response},"schema":"{KEY_SCHEMA}"}}'
-
-
-def _append(path: Path, block: str) -> None:
-    """Append the block; writers in other processes wait for their turn."""
-    content = block.encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        while content:
-            content = content[os.write(descriptor, content) :]
-    finally:
-        os.close(descriptor)
