@@ -270,6 +270,11 @@ class CallStore:
                 self._known.setdefault(one.key, one.response)
         self._refreshed |= {one.call_id: one for one in again}
 
+    def _sync(self, keys: Iterable[str]) -> None:
+        """Make what was kept under these keys last through a loss of power."""
+        if self._mode != "off":
+            sync(self._folder, keys)
+
 
 def _under_way(path: Path, mode: str) -> dict[str, Refreshed]:
     """What an interrupted refresh has made again already; its failures are asked again."""
@@ -293,11 +298,6 @@ def _note(path: Path, again: Iterable[Refreshed]) -> None:
     ]
     with path.open("a", encoding="utf-8") as handle:
         handle.write("".join(f"\n{line}" for line in lines) + "\n")
-
-    def _sync(self, keys: Iterable[str]) -> None:
-        """Make what was kept under these keys last through a loss of power."""
-        if self._mode != "off":
-            sync(self._folder, keys)
 
 
 def _groups(
