@@ -143,12 +143,7 @@ class CallStore:
         """
         asked = [canonical_json(request) for request in requests]
         keys = [self._key(kind, request) for request in asked]
-        misses = [i for i, key in enumerate(keys) if not self._has(key)]
-        if misses and self._mode == "replay":
-            raise StaleError(
-                f"{len(misses)} of {len(keys)} {kind} calls were never recorded",
-                hint="run with calls.mode: record where the calls can be made, and commit dvc.lock",
-            )
+        misses = self._misses(kind, keys)
         done = len(keys) - len(misses)
         self.n_hits += done
         self.n_misses += len(misses)
@@ -175,6 +170,20 @@ class CallStore:
         answers = [Answer(**json.loads(response)) for response in found]
         self.tally.add(answers)
         return answers
+
+    def _misses(self, kind: str, keys: Sequence[str]) -> list[int]:
+        """The places of the keys that must be called.
+
+        Raises:
+            StaleError: Mode replay, and there are some.
+        """
+        misses = [i for i, key in enumerate(keys) if not self._has(key)]
+        if misses and self._mode == "replay":
+            raise StaleError(
+                f"{len(misses)} of {len(keys)} {kind} calls were never recorded",
+                hint="run with calls.mode: record where the calls can be made, and commit dvc.lock",
+            )
+        return misses
 
     def plan(self, kind: str, requests: Sequence[Mapping[str, Any]]) -> list[Answer | None]:
         """The known answer of each request, or None for a call that would be made; none is made."""
