@@ -43,6 +43,7 @@ TEXT_FIELDS = (
 )  # fmt: skip
 _KNOWN = frozenset((*TEXT_FIELDS, "signal_class", "value", "created_at", "metadata"))
 _MAX_DEPTH = 32
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
 _UTC = timezone.utc  # noqa: UP017 -- datetime.UTC is the same object under a younger name
 
 
@@ -56,7 +57,13 @@ def complete(fields: Mapping[str, Any]) -> dict[str, Any]:
 
     Fields that are not part of the table move into `metadata`: nothing is thrown away.
     """
-    event = {name: fields[name] for name in _KNOWN if fields.get(name) is not None}
+    event: dict[str, Any] = {}
+    further: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name not in _KNOWN:
+            further[name] = value
+        elif value is not None:
+            event[name] = value
     signal = str(event.get("signal_type"))
     event.setdefault("feedback_id", new_feedback_id())
     event.setdefault("created_at", datetime.now(_UTC))
@@ -64,7 +71,6 @@ def complete(fields: Mapping[str, Any]) -> dict[str, Any]:
         event["signal_class"] = SIGNAL_TYPES[signal]
         if signal not in WITHOUT_DEFAULT_SOURCE:
             event.setdefault("score_source", "human")
-    further = {name: value for name, value in fields.items() if name not in _KNOWN}
     if further:
         metadata = event.get("metadata", {})
         event["metadata"] = {**further, **(metadata if isinstance(metadata, dict) else {})}
@@ -101,7 +107,7 @@ def faults(event: Mapping[str, Any]) -> list[str]:
 def line(value: Mapping[str, Any]) -> bytes:
     """The value as a line of UTF-8 JSON with its line break, whatever it holds."""
     try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        text = _encode(value)
     except (ValueError, TypeError, RecursionError):
         text = json.dumps(_plain(value, 0), ensure_ascii=False, sort_keys=True)
     return text.encode("utf-8", "replace") + b"\n"
@@ -134,7 +140,8 @@ def _time(value: object) -> object:
     """A time as ISO 8601 UTC with microseconds; anything else as it is."""
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=_UTC)
-        return aware.astimezone(_UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        told = aware if aware.tzinfo is _UTC else aware.astimezone(_UTC)
+        return told.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     parsed = _parsed(value)
     return value if parsed is None else _time(parsed)
 

@@ -18,56 +18,68 @@ class LineFile:
     Args:
         folder: Its directory; made when missing.
         mode: Permission bits of a new file.
+        max_bytes: Size from which it takes no more; 0 is any size.
 
     Raises:
         OSError: The directory or the file cannot be made.
     """
 
-    def __init__(self, folder: str, mode: int = 0o644) -> None:
+    def __init__(self, folder: str, mode: int = 0o644, max_bytes: int = 0) -> None:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 -- pathlib would double the import time
         self.path = f"{folder}/{os.urandom(8).hex()}.jsonl"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self.descriptor = os.open(self.path, flags, mode)
-        self._inode = os.fstat(self.descriptor).st_ino
+        self._descriptor = os.open(self.path, flags, mode)
+        self._inode = os.fstat(self._descriptor).st_ino
+        self._max_bytes = max_bytes
+        self._size = 0  # no other process writes to it
+        self._is_sound = True
         _sync_entry(folder)
 
-    def append(self, line: bytes) -> bool:
-        """Hand a whole line to the kernel; False when the file was taken away meanwhile.
+    def append(self, lines: bytes) -> bool:
+        """Hand whole lines to the kernel; False when the file was taken away, or is full.
 
         A write that fails half-way is undone, so that the file still ends in a whole line.
 
         Raises:
             OSError: The disk is full, or the like; the file is as it was.
         """
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
-            if not self._is_in_place():
+            if not self._takes_more():
                 return False
-            size = os.fstat(self.descriptor).st_size
             try:
-                left = memoryview(line)
-                while left:
-                    left = left[os.write(self.descriptor, left) :]
+                written = os.write(self._descriptor, lines)
+                while written < len(lines):
+                    written += os.write(self._descriptor, memoryview(lines)[written:])
             except OSError:
-                os.ftruncate(self.descriptor, size)
+                self._undo()
                 raise
+            self._size += written
         finally:
-            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         return True
 
     def sync(self) -> None:
-        """Make durable what was appended so far.
+        """Make durable what was appended so far: the bytes, and the size by which they are found.
 
         Raises:
             OSError: The disk failed; what was appended since the last sync may be lost.
         """
-        os.fsync(self.descriptor)
+        os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         """Give the descriptor back."""
-        os.close(self.descriptor)
+        os.close(self._descriptor)
 
-    def _is_in_place(self) -> bool:
+    def _undo(self) -> None:
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            self._is_sound = False  # it ends in half a line: the next line goes to another file
+
+    def _takes_more(self) -> bool:
+        if not self._is_sound or 0 < self._max_bytes <= self._size:
+            return False
         try:
             return os.stat(self.path).st_ino == self._inode  # noqa: PTH116 -- as above
         except FileNotFoundError:

@@ -14,6 +14,7 @@ from collections import Counter
 
 from gitloop.capture.events import complete, faults, line
 from gitloop.capture.files import LineFile
+from gitloop.capture.journal import Journal
 from gitloop.capture.values import DURABLE, FALLBACK, LOST, REFUSED, WRITTEN, Batch, Counts, Receipt
 from gitloop.errors import DataError
 
@@ -21,8 +22,6 @@ TYPE_CHECKING = False  # the name that type checkers know, without the cost of i
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-_MAX_REOPENINGS = 9
 
 
 class Recorder:
@@ -49,10 +48,8 @@ class Recorder:
         self._fallback = fallback
         self._batch = batch
         self._is_strict = is_strict
-        self._file: LineFile | None = None
+        self._journal = Journal(lambda: self._spool or _find_spool())
         self._kept: dict[str, LineFile] = {}
-        self._timer: threading.Timer | None = None
-        self._n_appended = self._n_synced = 0
         self._start_afresh()
         _recorders.add(self)
 
@@ -84,7 +81,7 @@ class Recorder:
     def flush(self) -> None:
         """Make every event durable; a failure is told on stderr, or raised when strict."""
         try:
-            self._sync(self._n_appended)
+            self._journal.sync()
         except OSError as error:
             self._complain(f"{error.strerror or error}; some events may be lost")
             if self._is_strict:
@@ -93,16 +90,13 @@ class Recorder:
     def close(self) -> None:
         """Make every event durable and give the file back; recording again opens a new one."""
         self.flush()
-        with self._lock, self._sync_lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+        self._journal.close()
 
     def _store(self, event: Mapping[str, Any]) -> Receipt:
         try:
-            path, ticket = self._append(line(event))
+            path, ticket = self._journal.append(line(event))
             if self._batch is None:
-                self._sync(ticket)
+                self._journal.sync(ticket)
                 return self._receipt(event, DURABLE, path)
             self._sync_later(ticket)
             return self._receipt(event, WRITTEN, path)
@@ -112,56 +106,11 @@ class Recorder:
             self._complain(error.strerror or str(error))
             return self._keep(event, FALLBACK, [])
 
-    def _append(self, encoded: bytes) -> tuple[str, int]:
-        """The file that took the line, and the line's number in this recorder."""
-        with self._lock:
-            file = self._file
-            for _ in range(_MAX_REOPENINGS):
-                if file is not None and file.append(encoded):
-                    self._n_appended += 1
-                    return file.path, self._n_appended
-                file = self._reopened()  # the sealer took the last one
-            raise OSError("the spool's file is taken away again and again")
-
-    def _reopened(self) -> LineFile:
-        """A new file; whatever the last one holds is synced first. The lock is held."""
-        with self._sync_lock:
-            if self._file is not None:
-                old, self._file = self._file, None
-                try:
-                    old.sync()
-                    self._n_synced = self._n_appended
-                except OSError:
-                    self._n_failed = self._n_appended
-                old.close()
-            self._file = LineFile(self._spool or _find_spool())
-            return self._file
-
-    def _sync(self, ticket: int) -> None:
-        """Return when line `ticket` is durable; one fsync serves all who wait.
-
-        Raises:
-            OSError: It may not be. The kernel tells of a failed sync once, so it counts for every
-                line that was waiting.
-        """
-        with self._sync_lock:
-            if ticket <= self._n_failed:
-                raise OSError("the disk failed while the event was written")
-            if ticket <= self._n_synced or self._file is None:
-                return
-            through = self._n_appended
-            try:
-                self._file.sync()
-            except OSError:
-                self._n_failed = through
-                raise
-            self._n_synced = through
-
     def _sync_later(self, ticket: int) -> None:
         """Sync when the batch is full or its time is up."""
         batch = self._batch or Batch()
-        if ticket - self._n_synced >= batch.max_events:
-            self._sync(ticket)
+        if self._journal.n_waiting >= batch.max_events:
+            self._journal.sync(ticket)
             return
         with self._lock:
             if self._timer is None:
@@ -207,18 +156,13 @@ class Recorder:
     def _start_afresh(self) -> None:
         """Begin with no file and free locks: at the start, and in a child that was forked."""
         self._lock = threading.RLock()
-        self._sync_lock = threading.Lock()
-        for inherited in (self._file, *self._kept.values()):
-            if inherited is not None:
-                inherited.close()
-        self._file = None
+        self._journal.start_afresh()
+        for inherited in self._kept.values():
+            inherited.close()
         self._kept = {}
-        self._timer = None
+        self._timer: threading.Timer | None = None
         self._counts: Counter[str] = Counter()
         self._told: set[str] = set()
-        self._n_appended = 0
-        self._n_synced = 0
-        self._n_failed = -1  # the last line that a failed sync may have lost
 
 
 def _find_spool() -> str:
