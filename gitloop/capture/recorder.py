@@ -50,6 +50,7 @@ class Recorder:
         self._is_strict = is_strict
         self._journal = Journal(lambda: self._spool or _find_spool())
         self._kept: dict[str, LineFile] = {}
+        self._timer: threading.Timer | None = None
         self._start_afresh()
         _recorders.add(self)
 
@@ -160,7 +161,7 @@ class Recorder:
         for inherited in self._kept.values():
             inherited.close()
         self._kept = {}
-        self._timer: threading.Timer | None = None
+        self._timer = None
         self._counts: Counter[str] = Counter()
         self._told: set[str] = set()
 

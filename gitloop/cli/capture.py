@@ -1,4 +1,4 @@
-"""gitloop capture: record one event, import files, seal the spool, derive signals."""
+"""gitloop capture: record events, import files, run the collector, seal, derive signals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from gitloop.errors import ConfigError, ExitCode
 from gitloop.signals import SCORE_SOURCES, SIGNAL_TYPES
 
 if TYPE_CHECKING:
-    from gitloop.steps.capture import DeriveReport, ImportReport, SealReport, StoreReport
+    from gitloop.steps.capture import (
+        DeriveReport,
+        ImportReport,
+        SealReport,
+        SpanReport,
+        StoreReport,
+        Tally,
+    )
 
 FORMATS = (
     "auto", "jsonl", "csv", "parquet", "otlp", "openinference", "langfuse", "phoenix", "feedback",
@@ -30,7 +37,7 @@ class _Import(Verb):
 
 @click.group(cls=Verbs)
 def capture() -> None:
-    """Bring traces and feedback in: record, import, seal, derive."""
+    """Bring traces and feedback in: record, import, serve, seal, derive."""
 
 
 @capture.command("record", cls=Verb)
@@ -104,16 +111,17 @@ def import_(
 
 
 @capture.command("seal", cls=Verb)
+@click.option("--all", "is_whole", is_flag=True, help="Traces too whose spans still arrive.")
 @pass_console
-def seal(console: Console) -> int | None:
-    """Turn the open spool into a tracked part of data/feedback.
+def seal(console: Console, /, *, is_whole: bool) -> int | None:
+    """Turn the open spools into tracked parts of data/feedback and data/traces.
 
     Safe to run at any time and to kill at any moment; recorders go on meanwhile. Example: nightly,
     gitloop capture seal && git add data && git commit -m "Feedback of the day"
     """
     from gitloop.steps.capture import seal as step
 
-    report = step(console.directory, console.progress)
+    report = step(console.directory, console.progress, is_whole=is_whole)
     console.show(asdict(report), lambda: _seal_lines(report))
     return None if report.is_complete else ExitCode.FAILURE
 
@@ -130,6 +138,62 @@ def derive(console: Console) -> int | None:
     report = step(console.directory)
     console.show(asdict(report), lambda: _derive_lines(report))
     return None if report.is_complete else ExitCode.FAILURE
+
+
+@capture.command("serve", cls=Verb)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=4318, show_default=True, help="TCP port."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File with the bearer token; or set GITLOOP_TOKEN.",
+)
+@click.option(
+    "--origin", "origins", multiple=True, metavar="URL", help="A page's origin that may send."
+)
+@click.option(
+    "--proxy", "proxies", multiple=True, metavar="IP", help="A proxy that names its clients."
+)
+@click.option(
+    "--max-body",
+    "max_body_mb",
+    type=click.FloatRange(min=0.001, max=64),
+    default=8.0,
+    show_default=True,
+    metavar="MB",
+    help="Largest body.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=10_000.0,
+    show_default=True,
+    metavar="N",
+    help="Events per second and address; 0: any.",
+)
+@pass_console
+def serve(console: Console, /, **options: Any) -> None:  # noqa: ANN401 -- click's
+    """Run the collector: feedback and spans over HTTP, durable when they are answered.
+
+    POST /v1/feedback takes one event or a list, POST /v1/traces takes OTLP. Pages load /gitloop.js;
+    their key comes from GITLOOP_BROWSER_KEY. Ends at SIGTERM. Needs the extra [serve].
+
+    Example: gitloop capture serve --origin https://app.example.com
+    """
+    import os
+
+    from gitloop.steps.capture.serving import ServePlan
+    from gitloop.steps.capture.serving import serve as step
+
+    plan = ServePlan(
+        token=os.environ.get("GITLOOP_TOKEN", ""),
+        browser_key=os.environ.get("GITLOOP_BROWSER_KEY", ""),
+        **options,
+    )
+    step(console.directory, plan, lambda url: console.say(f"listening on {url}"))
 
 
 def _derive_lines(report: DeriveReport) -> list[str]:
@@ -149,10 +213,7 @@ def _import_lines(report: ImportReport) -> list[str]:
     ]
     for noun, tally in (("traces", report.traces), ("events", report.feedback)):
         if tally.n_new or tally.n_repeated or tally.n_conflicts:
-            lines.append(
-                f"{noun}: {tally.n_new:,} new, {tally.n_repeated:,} there already,"
-                f" {tally.n_conflicts:,} in conflict"
-            )
+            lines.append(_tally_words(noun, tally))
         lines += [f"  wrote {path}" for path in (*tally.parts, *tally.conflict_parts)]
     lines += _store_lines(report.stores)
     if report.traces.parts or report.feedback.parts:
@@ -161,18 +222,43 @@ def _import_lines(report: ImportReport) -> list[str]:
 
 
 def _seal_lines(report: SealReport) -> list[str]:
-    if not report.n_files:
+    if not report.n_files and not report.spans.n_files:
         return ["nothing to seal", *_store_lines(report.stores)]
-    lines = [
-        f"sealed {report.n_lines:,} lines of {report.n_files:,} spool files",
-        f"  {report.n_new:,} new, {report.n_repeated:,} there already",
-        f"  {report.n_conflicts:,} in conflict, {report.n_aside:,} aside ({report.n_torn:,} torn)",
-        *(f"  wrote {path}" for path in report.parts),
-    ]
-    lines += [f"  aside: {reason[:70]}" for reason in report.reasons[:3]]
+    lines = []
+    if report.n_files:
+        lines += [
+            f"sealed {report.n_lines:,} lines of {report.n_files:,} spool files",
+            f"  {report.n_new:,} new, {report.n_repeated:,} there already",
+            f"  {report.n_conflicts:,} conflict, {report.n_aside:,} aside, {report.n_torn:,} torn",
+            *(f"  wrote {path}" for path in report.parts),
+        ]
+        lines += [f"  aside: {reason[:70]}" for reason in report.reasons[:3]]
+    lines += _span_lines(report.spans)
     lines += _store_lines(report.stores)
     lines.append("next: gitloop join")
     return lines
+
+
+def _span_lines(spans: SpanReport) -> list[str]:
+    if not spans.n_files:
+        return []
+    lines = [
+        f"sealed {spans.n_requests:,} requests of spans",
+        f"  {_tally_words('traces', spans.traces)}",
+    ]
+    if spans.feedback.n_new or spans.feedback.n_repeated or spans.feedback.n_conflicts:
+        lines.append(f"  {_tally_words('scores on spans', spans.feedback)}")
+    if spans.n_waiting:
+        lines.append(f"  {spans.n_waiting:,} traces still arrive and wait; --all takes them now")
+    lines += [f"  wrote {path}" for path in (*spans.traces.parts, *spans.feedback.parts)]
+    return [*lines, *(f"  aside: {reason[:70]}" for reason in spans.reasons[:3])]
+
+
+def _tally_words(noun: str, tally: Tally) -> str:
+    return (
+        f"{noun}: {tally.n_new:,} new, {tally.n_repeated:,} there already,"
+        f" {tally.n_conflicts:,} in conflict"
+    )
 
 
 def _store_lines(stores: tuple[StoreReport, ...]) -> list[str]:

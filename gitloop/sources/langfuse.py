@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import orjson
 import polars as pl
 
 from gitloop.sources import cells
 from gitloop.sources.aliases import FIELDS, Aliases
 from gitloop.sources.annotations import Annotation, event_row
-from gitloop.sources.lines import BROKEN_GZIP, objects, open_plain
+from gitloop.sources.documents import items
+from gitloop.sources.lines import objects
 from gitloop.sources.messages import peeled
 from gitloop.sources.otel import SUMMED, OtelSpan, trace_row
 from gitloop.sources.spanned import Fault, row_frames
@@ -92,21 +92,7 @@ def _items(path: Path, fault: Fault) -> Iterator[tuple[int, Row]]:
     if path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
         yield from objects(path, fault)
         return
-    try:
-        with open_plain(path) as handle:
-            found = orjson.loads(handle.read())
-    except orjson.JSONDecodeError as error:
-        fault(error.lineno, f"not valid JSON: {str(error.msg).split(': line')[0]}")
-        return
-    except BROKEN_GZIP as error:
-        fault(1, f"the gzip data is broken: {error}")
-        return
-    items = found.get("data", found) if isinstance(found, dict) else found
-    for n, item in enumerate(items if isinstance(items, list) else [items], start=1):
-        if isinstance(item, dict):
-            yield n, item
-        else:
-            fault(n, f"a JSON {type(item).__name__}, not a trace")
+    yield from items(path, fault, ("data",))
 
 
 def _trace(place: int, trace: Row, observations: list[Row], aliases: Aliases) -> Row:

@@ -15,6 +15,9 @@ from gitloop.errors import DataError
 BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a gzip file raises when it is cut off or damaged."""
 
+MAX_ITEM_BYTES = 256 << 20
+"""The longest line, and the largest item of a document: what has to be held at once."""
+
 _BOM = b"\xef\xbb\xbf"
 _BUFFER = 1 << 20
 
@@ -65,7 +68,11 @@ def _lines(path: Path, fault: Callable[[int, str], None]) -> Iterator[tuple[int,
     n = 0
     with open_plain(path) as handle:
         try:
-            for n, line in enumerate(handle, start=1):
+            while line := handle.readline(MAX_ITEM_BYTES + 1):
+                n += 1
+                if len(line) > MAX_ITEM_BYTES:
+                    fault(n, f"a line of more than {MAX_ITEM_BYTES >> 20:,} MB")
+                    return
                 yield n, line
         except BROKEN_GZIP as error:
             fault(n + 1, f"the gzip data is broken: {error}")

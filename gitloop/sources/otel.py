@@ -86,17 +86,6 @@ def with_content_events(span_attributes: Attributes, events: Sequence[SpanEvent]
     return merged
 
 
-def group(spans: Iterable[OtelSpan]) -> dict[str, list[OtelSpan]]:
-    """The spans by trace, in order of appearance; a span that came twice word for word, once."""
-    traces: dict[str, list[OtelSpan]] = {}
-    seen: dict[tuple[str, str], OtelSpan] = {}
-    for span in spans:
-        first = seen.setdefault((span.trace_id, span.span_id), span)
-        if first is span or not _is_repetition(first, span):
-            traces.setdefault(span.trace_id, []).append(span)
-    return traces
-
-
 def trace_row(trace_id: str, spans: Sequence[OtelSpan], aliases: Aliases) -> dict[str, Any]:
     """A trace as a row of TRACES, from its spans in any order.
 
@@ -126,15 +115,6 @@ def trace_row(trace_id: str, spans: Sequence[OtelSpan], aliases: Aliases) -> dic
     for name in ("session_id", "group_id", "route", "user_cohort", "prompt_version"):
         row[name] = _first(name, first, aliases)
     return row
-
-
-def _is_repetition(first: OtelSpan, other: OtelSpan) -> bool:
-    return (first.name, first.started_at, first.ended_at, first.attributes) == (
-        other.name,
-        other.started_at,
-        other.ended_at,
-        other.attributes,
-    )
 
 
 def _by_start(span: OtelSpan) -> tuple[bool, float, str]:

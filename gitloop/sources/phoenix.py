@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import orjson
 import polars as pl
 
 from gitloop.errors import DataError
 from gitloop.sources import cells
 from gitloop.sources.annotations import Annotation, event_row
 from gitloop.sources.csv import csv_rows
+from gitloop.sources.documents import items
 from gitloop.sources.lines import objects, open_plain
 from gitloop.sources.openinference import hex_id, sdk_span
 from gitloop.sources.otel import OtelSpan
@@ -110,23 +110,7 @@ def _rows(path: Path, fault: Fault) -> Iterator[tuple[int, Row]]:
     elif name.endswith((".jsonl", ".ndjson")):
         yield from objects(path, fault)
     else:
-        yield from _document(path, fault)
-
-
-def _document(path: Path, fault: Fault) -> Iterator[tuple[int, Row]]:
-    with open_plain(path) as handle:
-        content = handle.read()
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        fault(error.lineno, f"not valid JSON: {str(error.msg).split(': line')[0]}")
-        return
-    items = found.get("data", found) if isinstance(found, dict) else found
-    for n, row in enumerate(items if isinstance(items, list) else [items], start=1):
-        if isinstance(row, dict):
-            yield n, row
-        else:
-            fault(n, f"a JSON {type(row).__name__}, not an object")
+        yield from items(path, fault, ("data",))
 
 
 def _spans(path: Path, fault: Fault) -> Iterator[OtelSpan]:

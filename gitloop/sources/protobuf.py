@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
+
+from gitloop.sources.lines import MAX_ITEM_BYTES
 
 _MAX_DEPTH = 64
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -28,6 +30,55 @@ def trace_request(data: bytes) -> dict[str, Any]:
         ProtobufError: The bytes are cut off, nested too deep, or no such message.
     """
     return _message(data, _REQUEST, 0)
+
+
+def trace_requests(handle: BinaryIO) -> Iterator[dict[str, Any]]:
+    """The parts of an ExportTraceServiceRequest in a file, each as a request of its own.
+
+    Requests that were written one after the other are one request, as protobuf has it.
+
+    Raises:
+        ProtobufError: The bytes are cut off, nested too deep, no such message, or a part is larger
+            than may be held.
+    """
+    at = 0
+    while (key := _read_varint(handle, at)) is not None:
+        number, kind, at = key[0] >> 3, key[0] & 7, key[1]
+        if number == 0:
+            raise ProtobufError(f"field number 0 at byte {at}")
+        size = _read_varint(handle, at) if kind in (_VARINT, _BYTES) else None
+        if kind in (_VARINT, _BYTES) and size is None:
+            raise ProtobufError(f"cut off at byte {at}")
+        if size is not None:
+            at = size[1]
+        left = {_VARINT: 0, _BYTES: size[0] if size else 0, _FIXED64: 8, _FIXED32: 4}.get(kind)
+        if left is None:
+            raise ProtobufError(f"wire type {kind} at byte {at}")
+        if left > MAX_ITEM_BYTES:
+            raise ProtobufError(f"a part of more than {MAX_ITEM_BYTES >> 20:,} MB at byte {at}")
+        data = handle.read(left)
+        if len(data) < left:
+            raise ProtobufError(f"cut off at byte {at + len(data)}")
+        at += left
+        if number in _REQUEST:
+            name, read, _ = _REQUEST[number]
+            yield {name: [read(data if kind == _BYTES else left, 1)]}
+
+
+def _read_varint(handle: BinaryIO, at: int) -> tuple[int, int] | None:
+    """The number at the handle, and where it ends; None at the end of the file."""
+    value = shift = 0
+    while byte := handle.read(1):
+        at += 1
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            break
+    if not shift:
+        return None
+    raise ProtobufError(f"cut off at byte {at}")
 
 
 def _message(data: Any, layout: Layout, depth: int) -> dict[str, Any]:  # noqa: ANN401

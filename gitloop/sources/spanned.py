@@ -11,7 +11,8 @@ import polars as pl
 from gitloop.schema import Table
 from gitloop.sources.aliases import Aliases
 from gitloop.sources.annotations import event_rows, is_carrier
-from gitloop.sources.otel import OtelSpan, group, trace_row
+from gitloop.sources.grouping import by_trace, n_bytes_of
+from gitloop.sources.otel import OtelSpan, trace_row
 from gitloop.sources.rows import RowReader
 from gitloop.tables import FEEDBACK, TRACES
 
@@ -23,7 +24,7 @@ Rows = Callable[[Path, Fault], Iterable[tuple[int, dict[str, Any]]]]
 def trace_frames(
     read: Spans, path: Path, form: str, columns: Mapping[str, str]
 ) -> Iterator[pl.DataFrame]:
-    """Frames of the traces that the file's spans belong to, in order of appearance.
+    """Frames of the traces that the file's spans belong to.
 
     A trace of nothing but carriers of feedback about other traces is none of the application's.
 
@@ -36,7 +37,7 @@ def trace_frames(
 
     def rows() -> Iterator[tuple[int, dict[str, Any]]]:
         nonlocal n_spans
-        for trace_id, spans in group(read(path, reader.fault)).items():
+        for trace_id, spans in by_trace(read(path, reader.fault), n_bytes_of(path)):
             n_spans += len(spans)
             if not all(is_carrier(span, aliases) for span in spans):
                 yield spans[0].place, trace_row(trace_id, spans, aliases)

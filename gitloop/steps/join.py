@@ -59,6 +59,6 @@ def join(directory: Path) -> JoinReport:
     write_json(root / FOLDER / "metrics.json", metrics)
     return JoinReport(
         metrics=metrics,
-        n_waiting=spool.count_waiting(root / spool.FOLDER),
+        n_waiting=spool.count_waiting(root / spool.FOLDERS["feedback"]),
         strays=feedback.strays + traces.strays,
     )

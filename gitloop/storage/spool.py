@@ -1,8 +1,10 @@
-"""The spool: JSON-lines files that recorders append to, until they are sealed.
+"""The spools: JSON-lines files that recorders and the collector append to, until they are sealed.
 
     data/feedback/spool/<random>.jsonl            open: one per recording process
     data/feedback/spool/sealing/<random>.jsonl    claimed: no recorder writes to it any more
     data/feedback/spool/aside/<random>.jsonl      lines that are no events, kept as they were found
+
+data/traces/spool is laid out alike; its lines are OTLP requests.
 
 A file is claimed by renaming it under the lock that every append holds (`capture/files.py`). What
 is claimed stays until its events are durable elsewhere: a sealer can be killed at any moment.
@@ -23,7 +25,8 @@ import orjson
 from gitloop.errors import DataError
 from gitloop.storage.files import replacing
 
-FOLDER = "data/feedback/spool"
+FOLDERS = {"feedback": "data/feedback/spool", "traces": "data/traces/spool"}
+"""Table → its spool: events, and what the collector got of spans."""
 
 _CLAIMED = "sealing"
 _ASIDE = "aside"
@@ -120,17 +123,28 @@ def set_aside(spool: Path, file: SpoolFile, numbers: Sequence[int]) -> Path:
     return target
 
 
-def discard(files: Sequence[SpoolFile]) -> None:
-    """Remove claimed files whose events are durable elsewhere."""
-    for file in files:
-        file.path.unlink(missing_ok=True)
+def discard(paths: Sequence[Path]) -> None:
+    """Remove claimed files whose lines are durable elsewhere."""
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def count_waiting(spool: Path) -> int:
     """How many lines wait to be sealed, open and claimed."""
-    return sum(path.read_bytes().count(b"\n") for path in [*spool.glob("*.jsonl"), *claimed(spool)])
+    return sum(_count_lines(path) for path in [*spool.glob("*.jsonl"), *claimed(spool)])
 
 
 def count_aside(spool: Path) -> int:
     """How many lines were set aside and wait for a person to look at them."""
-    return sum(path.read_bytes().count(b"\n") for path in sorted((spool / _ASIDE).glob("*.jsonl")))
+    return sum(_count_lines(path) for path in sorted((spool / _ASIDE).glob("*.jsonl")))
+
+
+def _count_lines(path: Path) -> int:
+    n = 0
+    try:
+        with path.open("rb") as handle:
+            while block := handle.read(1 << 20):
+                n += block.count(b"\n")
+    except FileNotFoundError:
+        pass  # a sealer took it meanwhile
+    return n

@@ -399,7 +399,7 @@ def test_an_evaluation_event_is_an_event(tmp_path: Path) -> None:
     ("value", "words"),
     [
         ({"resourceMetrics": []}, "no OTLP request of spans"),
-        ([5], "a JSON int, not a request"),
+        ([5], "a JSON int, not an object"),
         (request({**span(1), "traceId": ""}), "a span without traceId"),
         (request({**span(1), "spanId": "0" * 16}), "a span without spanId"),
         (request({**span(1), "startTimeUnixNano": "-5"}), "'-5', not a number of nanoseconds"),

@@ -39,7 +39,7 @@ with open(acknowledged, "a", buffering=1) as told:
 
 def record(repository: Repository, *ids: str, **fields: object) -> None:
     """Record an event for each id in the repository's spool."""
-    recorder = Recorder(str(repository.root / spool.FOLDER), is_strict=True)
+    recorder = Recorder(str(repository.root / spool.FOLDERS["feedback"]), is_strict=True)
     for name in ids:
         recorder.record(
             {
@@ -76,7 +76,7 @@ def test_the_spool_becomes_a_tracked_part(repository: Repository) -> None:
     assert [json.loads(text) for text in rows["metadata"]] == [{"app": 2}, {"app": 2}]
     assert (report.n_files, report.n_lines, report.n_new) == (1, 2, 2)
     assert [Path(path).name[:11] for path in report.parts] == ["2026-05-19-"]
-    assert spool.count_waiting(repository.root / spool.FOLDER) == 0
+    assert spool.count_waiting(repository.root / spool.FOLDERS["feedback"]) == 0
     untracked = [line[3:] for line in repository.status().splitlines()]
     assert not [path for path in untracked if path.endswith(".parquet")]
 
@@ -129,7 +129,7 @@ def test_an_id_with_other_content_is_kept_apart(repository: Repository) -> None:
 
 def test_lines_that_are_no_events_are_set_aside(repository: Repository) -> None:
     """A torn line and one that fits no table are kept byte for byte, counted, and told."""
-    folder = repository.root / spool.FOLDER
+    folder = repository.root / spool.FOLDERS["feedback"]
     record(repository, "a")
     path = next(folder.glob("*.jsonl"))
     with path.open("ab") as handle:
@@ -209,7 +209,7 @@ def test_the_training_store_has_what_the_evaluation_store_could_not_take(
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         seal(repository.root)
     assert store(repository) == ["a"]
-    assert spool.count_waiting(repository.root / spool.FOLDER) == 1
+    assert spool.count_waiting(repository.root / spool.FOLDERS["feedback"]) == 1
     cache.unlink()
     seal(repository.root)
     assert sealed(repository)["feedback_id"].to_list() == ["a"]
@@ -222,7 +222,7 @@ def test_a_broken_part_stops_the_seal_before_anything_is_written(repository: Rep
     repository.gen({"data/feedback/2026-05-18-aaaaaaaa.parquet.dvc": "outs:\n- md5:"})
     with pytest.raises(DataError):
         seal(repository.root)
-    assert spool.count_waiting(repository.root / spool.FOLDER) == 1
+    assert spool.count_waiting(repository.root / spool.FOLDERS["feedback"]) == 1
 
 
 @pytest.mark.slow
@@ -230,7 +230,7 @@ def test_kill_9_of_eight_writers_loses_and_doubles_nothing(
     repository: Repository, tmp_path: Path
 ) -> None:
     """Every event that a killed writer saw acknowledged is in the table once, sealing meanwhile."""
-    folder = repository.root / spool.FOLDER
+    folder = repository.root / spool.FOLDERS["feedback"]
     told = [tmp_path / f"acknowledged-{n}" for n in range(8)]
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(folder), f"w{n}", str(path)])

@@ -71,7 +71,7 @@ def test_an_empty_repository_joins_nothing(repository: Repository) -> None:
 
 def test_what_waits_in_the_spool_is_told(repository: Repository) -> None:
     """An event joins after it was sealed, and before that the report says that it waits."""
-    recorder = Recorder(str(repository.root / spool.FOLDER))
+    recorder = Recorder(str(repository.root / spool.FOLDERS["feedback"]))
     recorder.record({"signal_type": "copy", "trace_id": "t1"})
     before = join(repository.root)
     seal(repository.root)

@@ -2,8 +2,10 @@
 
 from gitloop.steps.capture.derivation import DeriveReport, derive
 from gitloop.steps.capture.importing import FileReport, ImportReport, import_files
+from gitloop.steps.capture.intake import Tally
 from gitloop.steps.capture.recording import RecordReport, record
 from gitloop.steps.capture.sealing import SealReport, seal
+from gitloop.steps.capture.spans import SpanReport
 from gitloop.steps.capture.stores import StoreReport
 
 __all__ = [
@@ -12,7 +14,9 @@ __all__ = [
     "ImportReport",
     "RecordReport",
     "SealReport",
+    "SpanReport",
     "StoreReport",
+    "Tally",
     "derive",
     "import_files",
     "record",

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from gitloop import plugins
 from gitloop.errors import ConfigError, DataError
-from gitloop.params import Capture
 from gitloop.protocols import Progress, Source, silent
 from gitloop.sources.lines import BROKEN_GZIP, open_plain
 from gitloop.steps.capture.intake import Intake, Tally, alone
+from gitloop.steps.capture.mapping import columns_of
 from gitloop.steps.capture.stores import StoreReport, Stores
 from gitloop.tables import FEEDBACK, TRACES
 from gitloop.workspace import Workspace
@@ -100,7 +100,7 @@ def import_files(
             progress("reading files", n, len(files))
             try:
                 source = _source(path, form)
-                columns = _columns(capture, source, fixed)
+                columns = columns_of(capture, source, fixed)
                 n_traces = traces.add(source.traces(path, columns))
                 n_events = feedback.add(source.feedback(path, columns))
                 reports.append(FileReport(path.name, source.id, n_traces, n_events))
@@ -143,15 +143,6 @@ def _source(path: Path, form: str) -> Source:
         f"{path.name} is in no format that is known here",
         hint=f"name it with --format: {', '.join(known)}",
     )
-
-
-def _columns(capture: Capture, source: Source, fixed: Mapping[str, str]) -> dict[str, str]:
-    """Our column → theirs, for this source."""
-    own = {
-        "route": capture.route_attribute,
-        "user_cohort": capture.user_cohort_attribute,
-    }
-    return {**(own if source.reads_attributes else {}), **capture.columns, **fixed}
 
 
 def _constants(given: Mapping[str, str]) -> dict[str, str]:

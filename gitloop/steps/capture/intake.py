@@ -69,7 +69,7 @@ def alone(workspace: Workspace) -> Iterator[None]:
     Raises:
         DataError: Another process seals or imports just now.
     """
-    with spool.sealing(workspace.root / spool.FOLDER):
+    with spool.sealing(workspace.root / spool.FOLDERS["feedback"]):
         for left in (workspace.root / "data").glob(f"{_ROOM}*{_ROOM_END}"):
             shutil.rmtree(left, ignore_errors=True)
         yield

@@ -36,7 +36,7 @@ def record(directory: Path, fields: Mapping[str, Any]) -> RecordReport:
         DataError: The event has a fault, or the spool cannot be written.
     """
     root = Workspace(directory).root
-    recorder = Recorder(str(root / spool.FOLDER), is_strict=True)
+    recorder = Recorder(str(root / spool.FOLDERS["feedback"]), is_strict=True)
     receipt = recorder.record(fields)
     recorder.close()
     return RecordReport(receipt.feedback_id, Path(receipt.path).relative_to(root).as_posix())

@@ -1,4 +1,4 @@
-"""Seal: the open spool becomes a tracked part of data/feedback, and of every other store.
+"""Seal: the open spools become tracked parts of data/feedback, its stores, and data/traces.
 
 Killed at any moment, nothing is lost and nothing doubled: claimed files stay until their events are
 durable in a part, and an event that a part holds already is a repetition. What a killed run left
@@ -16,6 +16,7 @@ from gitloop.core.capture import in_order
 from gitloop.protocols import Progress, silent
 from gitloop.sources.rows import RowReader
 from gitloop.steps.capture.intake import Intake, Tally, alone
+from gitloop.steps.capture.spans import SpanReport, seal_spans
 from gitloop.steps.capture.stores import StoreReport, Stores
 from gitloop.storage import spool
 from gitloop.storage.spool import SpoolFile
@@ -37,6 +38,7 @@ class SealReport:
         n_torn: Of those, last lines that a killed process left half-written.
         reasons: Why the first lines were set aside, one sentence each.
         parts: The parts written, relative to the root.
+        spans: What became of the spans that the collector took in.
         stores: Where each further store stands.
     """
 
@@ -49,6 +51,7 @@ class SealReport:
     n_torn: int
     reasons: tuple[str, ...]
     parts: tuple[str, ...]
+    spans: SpanReport
     stores: tuple[StoreReport, ...]
 
     @property
@@ -69,14 +72,19 @@ class _Pass:
     tally: Tally
 
 
-def seal(directory: Path, progress: Progress = silent) -> SealReport:
-    """Turn the spool's events into a part of data/feedback.
+def seal(directory: Path, progress: Progress = silent, *, is_whole: bool = False) -> SealReport:
+    """Turn the spools into parts of data/feedback and data/traces.
+
+    Args:
+        directory: A directory in the repository.
+        progress: Told how far it has come.
+        is_whole: Whether traces whose spans are still arriving are taken as they are.
 
     Raises:
         DataError: Another process seals just now, or a part cannot be read.
     """
     workspace = Workspace(directory)
-    folder = workspace.root / spool.FOLDER
+    folder = workspace.root / spool.FOLDERS["feedback"]
     stores = Stores(workspace)
     passes = []
     with alone(workspace):
@@ -86,6 +94,7 @@ def seal(directory: Path, progress: Progress = silent) -> SealReport:
                 progress("sealing files", 0, len(files))
                 passes.append(_seal(workspace, stores, folder, files))
                 progress("sealing files", len(files), len(files))
+        spans = seal_spans(workspace, stores, is_whole=is_whole)
         standing = stores.catch_up()
     return SealReport(
         n_files=sum(done.n_files for done in passes),
@@ -97,31 +106,31 @@ def seal(directory: Path, progress: Progress = silent) -> SealReport:
         n_torn=sum(done.n_torn for done in passes),
         reasons=tuple(reason for done in passes for reason in done.reasons)[:10],
         parts=tuple(path for done in passes for path in done.tally.parts),
+        spans=spans,
         stores=standing,
     )
 
 
 def _seal(workspace: Workspace, stores: Stores, folder: Path, paths: list[Path]) -> _Pass:
     """Publish the events of claimed files, then discard the files."""
-    files = [spool.read(path) for path in paths]
-    n_aside = 0
+    n_lines = n_aside = n_torn = 0
     reasons: list[str] = []
     arrived: list[pl.DataFrame] = []
     with Intake(workspace, FEEDBACK, stores) as intake:
-        for file in files:
+        for path in paths:  # one at a time: as frames they are small
+            file = spool.read(path)
             rows, aside, why = _events(file)
             arrived.append(rows)
             if aside:
                 spool.set_aside(folder, file, aside)
+            n_lines += len(file.events) + len(file.broken)
+            n_torn += file.is_torn and len(file.lines) in file.broken
             n_aside += len(aside)
             reasons += why
         intake.add([in_order(pl.concat(arrived), FEEDBACK)])
         tally = intake.publish()
-    spool.discard(files)
-    n_events = sum(len(file.events) for file in files)
-    n_broken = sum(len(file.broken) for file in files)
-    n_torn = sum(file.is_torn and len(file.lines) in file.broken for file in files)
-    return _Pass(len(files), n_events + n_broken, n_aside, n_torn, tuple(reasons), tally)
+    spool.discard(paths)
+    return _Pass(len(paths), n_lines, n_aside, n_torn, tuple(reasons), tally)
 
 
 def _events(file: SpoolFile) -> tuple[pl.DataFrame, list[int], list[str]]:

@@ -1,73 +1,76 @@
-"""OTLP: requests of spans as JSON (one document, or one a line) or as protobuf, gzip or not."""
+"""OTLP requests in their JSON form, whatever they were encoded in, and the spans in them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, ClassVar
-
-import orjson
-import polars as pl
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from gitloop.sources import cells
-from gitloop.sources.lines import BROKEN_GZIP, objects, open_plain
 from gitloop.sources.otel import Attributes, OtelSpan, SpanEvent, with_content_events
-from gitloop.sources.protobuf import ProtobufError, trace_request
-from gitloop.sources.spanned import Fault, feedback_frames, trace_frames
+from gitloop.sources.spanned import Fault
 
-_KEY = re.compile(rb'"(resourceSpans|resource_spans)"\s*:')
+KEYS = ("resourceSpans", "resource_spans")
+"""What a request of spans has: its JSON name, and the name that some tools write."""
+
+RECEIVED_AT = "receivedAt"
+"""What the collector adds to a request: when it came. OTLP knows no such field and skips it."""
+
+_SCOPES = ("scopeSpans", "scope_spans")
 _ZERO = re.compile(r"^0*$")
 _MAX_DEPTH = 64
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 
 
-class OtlpSource:
-    """Reads what an OpenTelemetry exporter sends, or what a collector writes to a file.
-
-    The spans of one file are put together into traces in memory.
-    """
-
-    id: ClassVar[str] = "otlp"
-    version: ClassVar[str] = "1"
-    reads_attributes: ClassVar[bool] = True
-
-    def accepts(self, path: Path, head: bytes) -> bool:
-        """Whether it begins with a request's JSON, or is named and begins as its protobuf."""
-        if _KEY.search(head[:4096]):
-            return head.lstrip()[:1] in (b"{", b"[")
-        name = path.name.removesuffix(".gz")
-        return name.endswith((".pb", ".bin", ".otlp", ".protobuf")) and head[:1] == b"\n"
-
-    def traces(self, path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-        """Batches that fit `tables.TRACES`.
-
-        Raises:
-            TableError: It is no OTLP, or a span has no ids or a time that is none.
-        """
-        return trace_frames(_spans, path, self.id, columns)
-
-    def feedback(self, path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-        """Batches that fit `tables.FEEDBACK`: the annotations and evaluations on the spans."""
-        return feedback_frames(_spans, path, self.id, columns)
-
-
 def request_spans(place: int, request: Mapping[str, Any], fault: Fault) -> Iterator[OtelSpan]:
     """The spans of one request in its JSON form; `fault` is told of those that are none."""
-    for resource_spans in _objects(place, request, fault, "resourceSpans", "resource_spans"):
+    for resource_spans in _objects(place, request, fault, *KEYS):
         resource = flat(_list(_object(resource_spans, "resource"), "attributes"))
-        for scope_spans in _objects(place, resource_spans, fault, "scopeSpans", "scope_spans"):
+        for scope_spans in _objects(place, resource_spans, fault, *_SCOPES):
             scope = _scope(_object(scope_spans, "scope"))
             for raw in _objects(place, scope_spans, fault, "spans"):
-                try:
-                    yield _span(place, raw, resource, scope)
-                except cells.CellError as error:
-                    fault(place, f"a span with a time that is {error}")
-                except (AttributeError, TypeError, ValueError) as error:
-                    fault(place, f"a span that is none: {error}")
-                except KeyError as error:
-                    fault(place, f"a span without {error.args[0]}")
+                span = _sound(place, raw, (resource, scope), fault)
+                if span is not None:
+                    yield span
+
+
+def filtered(
+    request: Mapping[str, Any], fault: Fault, is_wanted: Callable[[OtelSpan], bool]
+) -> tuple[dict[str, Any], int]:
+    """The request with its sound and wanted spans alone, as they were, and how many those are."""
+    n = 0
+    resources = []
+    for resource_spans in _objects(1, request, fault, *KEYS):
+        scopes = []
+        for scope_spans in _objects(1, resource_spans, fault, *_SCOPES):
+            spans = []
+            for raw in _objects(1, scope_spans, fault, "spans"):
+                span = _sound(1, raw, ({}, {}), fault)
+                if span is not None and is_wanted(span):
+                    spans.append(raw)
+            if spans:
+                scopes.append({**scope_spans, "spans": spans})
+                n += len(spans)
+        if scopes:
+            others = {name: it for name, it in resource_spans.items() if name not in _SCOPES}
+            resources.append({**others, _SCOPES[0]: scopes})
+    return {KEYS[0]: resources}, n
+
+
+def _sound(
+    place: int, raw: Mapping[str, Any], owners: tuple[Attributes, Attributes], fault: Fault
+) -> OtelSpan | None:
+    """The span with what its resource and scope say; None, and a word, where it is none."""
+    try:
+        return _span(place, raw, *owners)
+    except cells.CellError as error:
+        fault(place, f"a span with a time that is {error}")
+    except (AttributeError, TypeError, ValueError) as error:
+        fault(place, f"a span that is none: {error}")
+    except KeyError as error:
+        fault(place, f"a span without {error.args[0]}")
+    return None
 
 
 def flat(attributes: list[Any]) -> Attributes:
@@ -77,60 +80,6 @@ def flat(attributes: list[Any]) -> Attributes:
         if isinstance(pair, dict) and isinstance(pair.get("key"), str):
             found[pair["key"]] = _value(pair.get("value"), 0)
     return found
-
-
-def _spans(path: Path, fault: Fault) -> Iterator[OtelSpan]:
-    n_requests = 0
-    for place, request in _requests(path, fault):
-        if not any(name in request for name in ("resourceSpans", "resource_spans")):
-            fault(place, "no OTLP request of spans: it has no resourceSpans")
-            continue
-        n_requests += 1
-        yield from request_spans(place, request, fault)
-
-
-def _requests(path: Path, fault: Fault) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The requests in the file: its lines where the first is one, else the whole document."""
-    try:
-        with open_plain(path) as handle:
-            first = handle.readline()
-            is_protobuf = first[:1] == b"\n" and not _is_json(first + handle.readline())
-            handle.seek(0)
-            is_whole = is_protobuf or first.lstrip()[:1] == b"[" or not _is_json(first)
-            content = handle.read() if is_whole else b""
-    except BROKEN_GZIP as error:
-        fault(1, f"the gzip data is broken: {error}")
-        return
-    if is_protobuf:
-        try:
-            yield 1, trace_request(content)
-        except ProtobufError as error:
-            fault(1, f"no OTLP protobuf: {error}")
-    elif content:
-        yield from _document(content, fault)
-    else:
-        yield from objects(path, fault)
-
-
-def _document(content: bytes, fault: Fault) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        fault(error.lineno, f"not valid JSON: {str(error.msg).split(': line')[0]}")
-        return
-    for n, request in enumerate(found if isinstance(found, list) else [found], start=1):
-        if isinstance(request, dict):
-            yield n, request
-        else:
-            fault(n, f"a JSON {type(request).__name__}, not a request")
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _scope(raw: Mapping[str, Any]) -> Attributes:
@@ -188,7 +137,8 @@ def _value(value: Any, depth: int) -> Any:  # noqa: ANN401 -- an AnyValue is any
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return value
     if "intValue" in value:
-        return int(value["intValue"])
+        number = int(value["intValue"])
+        return number if -(1 << 63) <= number < 1 << 63 else str(number)
     if "arrayValue" in value:
         return [_value(item, depth + 1) for item in _list(value["arrayValue"] or {}, "values")]
     if "kvlistValue" in value:
