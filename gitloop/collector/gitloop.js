@@ -208,11 +208,9 @@
   document.addEventListener("visibilitychange", function () {
     if (document.visibilityState === "hidden") flush();
   });
-  window.addEventListener("pagehide", function (event) {
-    if (!event.persisted) {
-      Object.keys(open).forEach(function (trace) { record("abandon", trace, open[trace]); });
-      open = {};
-    }
+  window.addEventListener("pagehide", function () {
+    Object.keys(open).forEach(function (trace) { record("abandon", trace, open[trace]); });
+    open = {};
     flush();
   });
   window.addEventListener("online", flush);

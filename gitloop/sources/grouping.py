@@ -64,8 +64,10 @@ def _grouped(spans: Iterable[OtelSpan]) -> dict[str, list[OtelSpan]]:
     traces: dict[str, list[OtelSpan]] = {}
     seen: dict[tuple[str, str], OtelSpan] = {}
     for span in spans:
-        first = seen.setdefault((span.trace_id, span.span_id), span)
-        if first is span or not _is_repetition(first, span):
+        first = seen.get((span.trace_id, span.span_id))
+        if first is None:
+            seen[span.trace_id, span.span_id] = span
+        if first is None or not _is_repetition(first, span):
             traces.setdefault(span.trace_id, []).append(span)
     return traces
 
