@@ -61,7 +61,7 @@ def test_a_document_that_is_cut_has_the_same_items(
     [
         (b'[{"a":1},{"b":2}', "3: not valid JSON: the document is cut off"),
         (b'[{"a":1},{"b":"x', "2: not valid JSON: the document is cut off"),
-        (b'[{"a":1},5,{"b":2}]', "2: b',5,' stands among the items"),
+        (b'[{"a":1},5,{"b":2}]', "2: b'5' stands among the items"),
         (b'[{"a":1},{"b":}]', "2: not valid JSON"),
         (b'[{"a":1},[2]]', "2: a JSON list, not an object"),
     ],
@@ -98,21 +98,11 @@ def test_a_message_cut_off_anywhere_is_no_request() -> None:
         list(trace_requests(io.BytesIO(part * 3)))
         == [{"resourceSpans": [{"scopeSpans": [{"spans": [{}]}]}]}] * 3
     )
-    for broken in (
-        part[:1],
-        part[:-1],
-        b"\x0a\xff",
-        b"\x0b",
-        b"\x02\x00",
-        b"\x08\x01",
-        b"\xff" * 12,
-    ):
-        if broken == b"\x08\x01":
-            with pytest.raises(ProtobufError, match="number stands"):
-                list(trace_requests(io.BytesIO(broken)))
-            continue
+    for broken in (part[:1], part[:-1], b"\x0a\xff", b"\x0b", b"\x02\x00", b"\xff" * 12):
         with pytest.raises(ProtobufError):
             list(trace_requests(io.BytesIO(broken)))
+    with pytest.raises(ProtobufError, match="number stands"):
+        list(trace_requests(io.BytesIO(b"\x08\x01")))
 
 
 def made(trace: int, number: int) -> OtelSpan:
@@ -137,12 +127,12 @@ def test_the_memory_for_spans_does_not_grow_with_them(
     """Many spans that come in no order need no more than one file's worth of them at a time."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     tracemalloc.start()
-    spans = (made(number % 4000, number) for number in range(12_000))
+    spans = (made(number % 2000, number) for number in range(6_000))
     n = sum(len(found) for _, found in by_trace(spans, 4 << 30))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert n == 12_000
-    assert peak < 4 << 20
+    assert n == 6_000
+    assert peak < 3 << 20
     assert list(tmp_path.iterdir()) == []
 
 
