@@ -18,7 +18,7 @@ VERBS = {
     "init": "Turn this Git repository into a gitloop repository.",
     "demo": "Walk the whole loop in a new repository, in under a minute.",
     "status": "Say in one screen where the loop stands, and what to run next.",
-    "capture": "Bring traces and feedback in: record, import, seal, derive.",
+    "capture": "Bring traces and feedback in: record, import, serve, seal, derive.",
     "join": "Join every feedback event with its trace and its context.",
     "cluster": "Group the failures into named clusters; one-offs stay in a noise bucket.",
     "triage": "Write a brief per failure cluster: what it is, why, and what to do about it.",
