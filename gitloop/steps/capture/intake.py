@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,7 +39,7 @@ from gitloop.workspace import Workspace
 
 _CONFLICTS = "data/conflicts"
 
-_BYTES_PER_PART = 128 << 20
+_BYTES_PER_PART = 64 << 20
 _UNDATED = "undated"
 _ROOM, _ROOM_END = ".capture.", ".tmp"
 
@@ -96,6 +97,9 @@ class Intake:
         self._n_new = self._n_repeated = self._n_conflicts = 0
         self._n_bytes = 0.0
         self._room: Path | None = None
+        # polars sorts, packs and writes one part without the GIL while the next one is read.
+        self._stager = ThreadPoolExecutor(1)
+        self._staging: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +111,7 @@ class Intake:
         trace: TracebackType | None,
     ) -> None:
         """Leave nothing behind that was not published."""
+        self._stager.shutdown()
         if self._room is not None:
             shutil.rmtree(self._room, ignore_errors=True)
 
@@ -118,12 +123,13 @@ class Intake:
             self._waiting.append(frame)
             self._n_bytes += frame.estimated_size()
             if self._n_bytes > _BYTES_PER_PART:
-                self._stage()
+                self._begin_staging()
         return n
 
     def publish(self) -> Tally:
         """Make everything that was taken in part of the repository."""
-        self._stage()
+        self._begin_staging()
+        self._end_staging()
         self._stage_conflicts()
         if self._stores is not None:
             for staged, path in self._staged:
@@ -140,11 +146,22 @@ class Intake:
             tuple(path for path, kept in zip(parts, is_conflict, strict=True) if kept),
         )
 
-    def _stage(self) -> None:
-        """Sort out what waits and write the new rows to a hidden part."""
-        if not self._waiting:
-            return
-        rows, self._waiting, self._n_bytes = pl.concat(self._waiting), [], 0.0
+    def _begin_staging(self) -> None:
+        """Have what waits staged, after what was before."""
+        self._end_staging()
+        if self._waiting:
+            frames, self._waiting, self._n_bytes = self._waiting, [], 0.0
+            self._staging = self._stager.submit(self._stage, frames)
+
+    def _end_staging(self) -> None:
+        """Wait for the part that is being staged; what went wrong with it is raised here."""
+        if self._staging is not None:
+            staging, self._staging = self._staging, None
+            staging.result()
+
+    def _stage(self, frames: list[pl.DataFrame]) -> None:
+        """Sort out the rows and write the new ones to a hidden part."""
+        rows = pl.concat(frames)
         if self._known is None:
             self._known = self._fingerprints()
         found = sort_out(rows, self._known, self._table)
