@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gitloop.errors import ConfigError
-from gitloop.evaluation.calling import refuse_errors
+from gitloop.errors import ApiError, CallTimeoutError, ConfigError
 from gitloop.plugins import load
 from gitloop.protocols import Embedder, Progress, RemoteEmbedder, silent
 from gitloop.storage.calls import CallStore
@@ -87,5 +86,12 @@ def _from_server(
         tell=lambda done: progress("embedding", done, len(requests)),
         stream=embedder.stream,
     )
-    refuse_errors("embedder", [(answer.status, answer.error) for answer in answers], 0.0)
+    failed = [answer for answer in answers if answer.status != "ok"]
+    if failed:
+        is_late = all(answer.status == "timeout" for answer in failed)
+        raise (CallTimeoutError if is_late else ApiError)(
+            f"the embedder failed on {len(failed)} of {len(answers)} texts;"
+            f" the first: {failed[0].error}",
+            hint="what was answered is kept: run the command again once the cause is gone",
+        )
     return embedder.vectors(answers)

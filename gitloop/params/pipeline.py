@@ -94,6 +94,12 @@ class Cluster(Strict):
         pca_dimensions: Dimensions that HDBSCAN sees.
         soft_assignment: Whether near noise joins a cluster, marked by its probability.
         representatives: Cases per cluster that people label.
+        mode: full (cluster everything, drawn to last night's clusters) or incremental (known
+            failures keep their cluster, new ones join one, the rest is clustered).
+        full_every: In mode incremental, every nth night is a full one.
+        sample: Of more distinct failures than this, so many are clustered and the others join
+            them; null is never.
+        stability_draws: Half samples that are clustered again to see which clusters last; 0 is off.
     """
 
     text: tuple[Literal["input", "context", "output", "comment"], ...] = ("input", "output")
@@ -104,6 +110,10 @@ class Cluster(Strict):
     pca_dimensions: int = Field(default=32, ge=2)
     soft_assignment: bool = False
     representatives: int = Field(default=8, ge=1, le=50)
+    mode: Literal["full", "incremental"] = "full"
+    full_every: int = Field(default=4, ge=1)
+    sample: int | None = Field(default=30_000, ge=100)
+    stability_draws: int = Field(default=4, ge=0, le=100)
 
 
 class AgreementFloor(Strict):

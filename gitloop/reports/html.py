@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from gitloop.errors import DataError
-from gitloop.reports import card_html, diff_html, gate_html
+from gitloop.reports import card_html, cluster_html, diff_html, gate_html
 
 
 class HtmlRenderer:
@@ -27,4 +27,6 @@ class HtmlRenderer:
             return card_html.render(value)
         if value.get("schema") == "gitloop.diff/v1":
             return diff_html.render(value)
+        if value.get("schema") == "gitloop.cluster_map/v1":
+            return cluster_html.render(value)
         raise DataError(f"there is no HTML form of {value.get('schema')}")

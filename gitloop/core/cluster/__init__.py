@@ -2,12 +2,14 @@
 
 from gitloop.core.cluster.duplicates import Collapsed, collapse, normalise
 from gitloop.core.cluster.identity import Change, Identity, Match, Night, match
+from gitloop.core.cluster.layout import Layout, lay_out
 from gitloop.core.cluster.nights import (
     Continuation,
     NightLine,
     Outputs,
     Whereabouts,
     continuation,
+    is_due,
     known_groups,
     night_line,
     night_of,
@@ -35,6 +37,7 @@ __all__ = [
     "Collapsed",
     "Continuation",
     "Identity",
+    "Layout",
     "Match",
     "Night",
     "NightLine",
@@ -43,7 +46,9 @@ __all__ = [
     "cluster",
     "collapse",
     "continuation",
+    "is_due",
     "known_groups",
+    "lay_out",
     "match",
     "night_line",
     "night_of",

@@ -55,6 +55,27 @@ def neighbour_graph(units: NDArray[np.float32], k: int, floor: float) -> Any:  #
     return directed.maximum(directed.T).tocsr()
 
 
+def nearest(rows: NDArray[np.float32], others: NDArray[np.float32], k: int, floor: float) -> Any:  # noqa: ANN401
+    """Return which k others each row is most like, of those that reach the floor.
+
+    Returns:
+        A CSR matrix (n_rows, n_others) of ones.
+    """
+    shape = (len(rows), len(others))
+    k = min(k, len(others))
+    if k < 1 or not len(rows):
+        return sparse.csr_matrix(shape, dtype=np.float32)
+    block = max(1, _BLOCK_CELLS // len(others))
+    columns = np.ascontiguousarray(others.T)
+    starts, ends = [], []
+    for first in range(0, len(rows), block):
+        from_rows, to_rows = _top(rows[first : first + block] @ columns, k, floor)
+        starts.append(first + from_rows)
+        ends.append(to_rows)
+    heads, tails = np.concatenate(starts), np.concatenate(ends)
+    return sparse.csr_matrix((np.ones(len(heads), dtype=np.float32), (heads, tails)), shape=shape)
+
+
 def _top(
     similarity: NDArray[np.float32], k: int, floor: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

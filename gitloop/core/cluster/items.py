@@ -67,6 +67,11 @@ class Items:
             groups[point] = min(vote, key=lambda number: (-vote[number], number))
         return groups
 
+    def seen_points(self, known: Mapping[str, str]) -> NDArray[np.bool_]:
+        """Return whether each point has an item that the last run knew, noise included."""
+        seen = np.array([trace_id in known for trace_id in self.trace_ids], dtype=np.bool_)
+        return np.bincount(self.point_of, weights=seen, minlength=len(self.points)) > 0
+
 
 def read_items(
     texts: Sequence[str],

@@ -40,6 +40,7 @@ class NightLine:
     Attributes:
         inputs_sha256: Digest of the failures and of the parameters that cluster them.
         previous: The night that this one continues, or None for the first.
+        mode: "full" or "incremental".
         n_failures: Failures, duplicates counted.
         n_clusters: Clusters.
         n_persisting: Failures of both nights that had a cluster before.
@@ -54,6 +55,7 @@ class NightLine:
     previous: Outputs | None
     n_failures: int
     n_clusters: int
+    mode: str = "full"
     n_persisting: int = 0
     n_kept: int = 0
     births: tuple[str, ...] = ()
@@ -103,13 +105,20 @@ def continuation(
     return Continuation(tuple(committed), committed_outputs)
 
 
+def is_due(before: Sequence[NightLine], full_every: int) -> bool:
+    """Return whether tonight must be a full run after these nights, in mode incremental."""
+    since = next((n for n, line in enumerate(reversed(before)) if line.mode == "full"), None)
+    return since is None or since + 1 >= full_every
+
+
 def night_line(
-    inputs_sha256: str, previous: Outputs | None, n_failures: int, found: Identity
+    inputs_sha256: str, goes_on: Continuation, n_failures: int, found: Identity, mode: str
 ) -> NightLine:
     """Return the line of a run that continues another, or none."""
     return NightLine(
         inputs_sha256=inputs_sha256,
-        previous=previous,
+        previous=goes_on.previous,
+        mode=mode,
         n_failures=n_failures,
         n_clusters=len(found.ids),
         n_persisting=found.n_persisting,
@@ -160,6 +169,7 @@ def _parse(value: Mapping[str, Any]) -> NightLine:
         previous=previous and Outputs(str(previous["clusters_md5"]), str(previous["members_md5"])),
         n_failures=int(value["n_failures"]),
         n_clusters=int(value["n_clusters"]),
+        mode=str(value.get("mode", "full")),
         n_persisting=int(value["n_persisting"]),
         n_kept=int(value["n_kept"]),
         births=tuple(map(str, value["births"])),

@@ -6,18 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
-from gitloop.core.cluster.density import find_groups
-from gitloop.core.cluster.describe import cohesion, describe
-from gitloop.core.cluster.graph import (
-    draw_to_centres,
-    group_centres,
-    neighbour_graph,
-    principal_components,
-    smooth,
-)
+from gitloop.core.cluster.assigning import Seen, continued, sampled
+from gitloop.core.cluster.describe import describe
+from gitloop.core.cluster.graph import group_centres
+from gitloop.core.cluster.grouping import Groups, fence, group
 from gitloop.core.cluster.items import Items, read_items
 from gitloop.core.cluster.results import (
     NOISE,
@@ -26,6 +20,7 @@ from gitloop.core.cluster.results import (
     ClusterMetrics,
     ClusterSettings,
 )
+from gitloop.core.cluster.stability import overall, stability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,27 +29,6 @@ if TYPE_CHECKING:
 
 _BLOCK_CELLS = 2**24
 _DECIMALS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    """Groups of points, and where the points lie.
-
-    Attributes:
-        labels: Group of each point, 0..k-1, or -1.
-        membership: Strength in [0, 1], 0 for noise.
-        persistence: Per group, in [0, 1].
-        validity: Relative validity, or None.
-        smoothed: The smoothed unit vectors.
-        linked: Whether the point has a neighbour at all.
-    """
-
-    labels: NDArray[np.intp]
-    membership: NDArray[np.float64]
-    persistence: NDArray[np.float64]
-    validity: float | None
-    smoothed: NDArray[np.float32]
-    linked: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +76,7 @@ def cluster(
     items = read_items(texts, embeddings, trace_ids, weights)
     # One BLAS thread: the order in which threads add up would show in the last bits.
     with threadpool_limits(limits=1):
-        groups = _group(items, settings, items.known_points(known or {}))
+        groups = _grouped(items, settings, known or {})
         centres = group_centres(groups.smoothed, groups.labels, len(groups.persistence))
         places = _place(groups.smoothed, centres, groups.labels)
         soft = np.zeros(len(groups.labels), dtype=np.bool_)
@@ -110,8 +84,13 @@ def cluster(
             groups, soft = _join(groups, places)
             places = _place(groups.smoothed, centres, groups.labels)
         labels, soft_items = groups.labels[items.point_of], soft[items.point_of]
+        steady = stability(items.points, items.counts, groups, settings)
         clusters, numbers = describe(
             items, labels, soft_items, groups.persistence, settings.n_representatives
+        )
+        clusters = tuple(
+            replace(one, stability=steady[label])
+            for one, label in zip(clusters, np.argsort(numbers).tolist(), strict=True)
         )
     # Noise is -1: the last entry of the lookup.
     lookup = np.append(numbers, NOISE)
@@ -131,69 +110,16 @@ def cluster(
     )
 
 
-def _group(items: Items, settings: ClusterSettings, known: NDArray[np.intp]) -> _Groups:
-    """Return the groups of points that are dense, or repeated, and cohesive."""
-    points, counts = items.points, items.counts
-    size = settings.cluster_size(int(counts.sum()))
-    near = neighbour_graph(points, settings.neighbours(len(points)), settings.min_similarity)
-    linked = np.diff(near.indptr) > 0
-    steps = settings.smoothing_steps if settings.smoothing_neighbours else 0
-    smoothed = smooth(points, near, steps)
-    drawn = draw_to_centres(smoothed, known, settings.anchor)[linked]
-    scores = principal_components(drawn, settings.pca_dimensions)
-    found = find_groups(scores, counts[linked], size, settings.samples(size))
-    labels = np.full(len(points), NOISE, dtype=np.intp)
-    membership = np.zeros(len(points))
-    labels[linked], membership[linked] = found.labels, found.membership
-    persistence = found.persistence.tolist()
-    further = [np.array([row]) for row in np.flatnonzero(~linked & (counts >= size))]
-    if linked.any() and not persistence:
-        further += _only_topic(points, near, counts, size)
-    for rows in further:
-        labels[rows], membership[rows] = len(persistence), 1.0
-        persistence.append(1.0)
-    kept = [
-        group
-        for group in range(len(persistence))
-        if cohesion(points[labels == group]) >= settings.min_similarity
-    ]
-    lookup = np.full(len(persistence) + 1, NOISE, dtype=np.intp)
-    lookup[kept] = np.arange(len(kept))
-    labels = lookup[labels]
-    return _Groups(
-        labels=labels,
-        membership=np.where(labels == NOISE, 0.0, membership),
-        persistence=np.array([persistence[group] for group in kept]),
-        validity=found.validity(labels[linked]),
-        smoothed=smoothed,
-        linked=linked,
-    )
-
-
-def _only_topic(
-    units: NDArray[np.float32],
-    near: Any,  # noqa: ANN401 (a scipy CSR matrix)
-    counts: NDArray[np.intp],
-    size: int,
-) -> list[NDArray[np.intp]]:
-    """Return the largest connected part of the graph, less its outliers, if it is large enough.
-
-    It is for the case that density found no group: density compares parts, and one topic with a
-    few strays has no second part.
-    """
-    _, part_of = connected_components(near, directed=False)
-    largest = int(np.bincount(part_of, weights=counts).argmax())
-    rows = np.flatnonzero(part_of == largest)
-    centre = group_centres(units[rows], np.zeros(len(rows), dtype=np.intp), 1)[0]
-    cosines = (units[rows] @ centre).astype(np.float64)
-    rows = rows[cosines >= _fence(cosines)]
-    return [rows] if len(rows) > 1 and counts[rows].sum() >= size else []
-
-
-def _fence(cosines: NDArray[np.float64]) -> float:
-    """Return Tukey's lower fence: the first quartile less one and a half interquartile ranges."""
-    low, high = np.quantile(cosines, [0.25, 0.75])
-    return float(low - 1.5 * (high - low))
+def _grouped(items: Items, settings: ClusterSettings, known: Mapping[str, str]) -> Groups:
+    """Return the groups: of all points at once, of a sample, or of what last night left open."""
+    names = items.known_points(known)
+    size = settings.cluster_size(int(items.counts.sum()))
+    if settings.is_incremental and (names != NOISE).any():
+        seen = Seen(names, items.seen_points(known))
+        return continued(items.points, items.counts, seen, settings, size)
+    if settings.sample is not None and len(items.points) > settings.sample:
+        return sampled(items.points, items.counts, names, settings)
+    return group(items.points, items.counts, names, settings, size)
 
 
 def _place(
@@ -219,7 +145,7 @@ def _place(
     return _Places(own=own, best=best, other=other)
 
 
-def _join(groups: _Groups, places: _Places) -> tuple[_Groups, NDArray[np.bool_]]:
+def _join(groups: Groups, places: _Places) -> tuple[Groups, NDArray[np.bool_]]:
     """Return the groups with the noise that would be no outlier in the nearest one.
 
     The line is Tukey's lower fence on the members' own cosines to their centre. The membership
@@ -227,11 +153,11 @@ def _join(groups: _Groups, places: _Places) -> tuple[_Groups, NDArray[np.bool_]]
     """
     labels, membership = groups.labels.copy(), groups.membership.copy()
     candidates = (groups.labels == NOISE) & groups.linked
-    for group in range(len(groups.persistence)):
-        members = np.sort(places.own[groups.labels == group])
-        near = (places.best == group) & (places.other >= _fence(members))
+    for number in range(len(groups.persistence)):
+        members = np.sort(places.own[groups.labels == number])
+        near = (places.best == number) & (places.other >= fence(members))
         joins = np.flatnonzero(candidates & near)
-        labels[joins] = group
+        labels[joins] = number
         below = np.searchsorted(members, places.other[joins], side="right")
         membership[joins] = np.round(below / len(members), _DECIMALS)
     soft = labels != groups.labels
@@ -258,6 +184,7 @@ def _measure(
         if n_items
         else 0.0,
         validity=validity,
+        stability=overall(clusters),
         sizes=tuple(one.n_items for one in clusters),
         min_cluster_size=size,
         min_samples=settings.samples(size),

@@ -20,7 +20,7 @@ NOISE = -1
 class ClusterSettings:
     """How failures are clustered: one configuration for all data.
 
-    Nothing in it is random, so there is no seed.
+    Nothing is random but which failures are sampled, and that follows the seed.
 
     Attributes:
         min_cluster_size: Fewest failures in a cluster, at least 2; None lets it grow with the
@@ -37,6 +37,13 @@ class ClusterSettings:
             joins it. Such items are marked; genuine one-offs then enter clusters.
         n_representatives: Cases per cluster that people look at, at most; at least 1.
         anchor: How far an item of a known cluster is drawn to that cluster's centre, in [0, 1).
+        sample: Of more distinct vectors than this, so many are clustered and the others join them;
+            at least 100, or None for never.
+        is_incremental: Whether known members keep their cluster, new failures join one, and only
+            the rest is clustered.
+        stability_draws: Half samples that are clustered again to see which clusters last; 0 is
+            off.
+        seed: Where samples are drawn from.
     """
 
     min_cluster_size: int | None = None
@@ -48,6 +55,10 @@ class ClusterSettings:
     soft_assignment: bool = False
     n_representatives: int = 8
     anchor: float = 0.5
+    sample: int | None = 30_000
+    is_incremental: bool = False
+    stability_draws: int = 4
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values that no clustering could honour, all faults at once.
@@ -62,6 +73,8 @@ class ClusterSettings:
             "smoothing_steps": 0,
             "pca_dimensions": 1,
             "n_representatives": 1,
+            "sample": 100,
+            "stability_draws": 0,
         }
         faults = [
             f"{name} must be at least {low}, not {getattr(self, name)}"
@@ -112,6 +125,8 @@ class Cluster:
         weight: Sum of the members' weights.
         cohesion: Mean cosine over pairs of distinct members before smoothing, in [-1, 1].
         persistence: HDBSCAN's persistence, in [0, 1]; 1 for a cluster of one repeated text.
+        stability: How much of it comes back when half of the failures are clustered: mean Jaccard
+            over draws (Hennig 2007), in [0, 1]; None where no draw says anything.
     """
 
     cluster_id: str
@@ -125,6 +140,7 @@ class Cluster:
     weight: float
     cohesion: float
     persistence: float
+    stability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,7 @@ class ClusterMetrics:
         noise_weight_rate: Share of the weight in no cluster.
         validity: HDBSCAN's relative validity (a fast DBCV, Moulavi et al. 2014), in [-1, 1],
             higher is better; None when density decided nothing.
+        stability: Mean stability of the clusters, by their weight; None without any.
         sizes: Items per cluster, in the order of the clusters.
         min_cluster_size: The size that was used.
         min_samples: The number that was used.
@@ -148,6 +165,7 @@ class ClusterMetrics:
     noise_rate: float
     noise_weight_rate: float
     validity: float | None
+    stability: float | None
     sizes: tuple[int, ...]
     min_cluster_size: int
     min_samples: int

@@ -1,6 +1,7 @@
 """`gitloop cluster`: failures → named clusters that keep their ids over nights."""
 
-from gitloop.steps.cluster.stage import ClusterLine, ClusterReport, Nightly, cluster_failures
+from gitloop.steps.cluster.stage import cluster_failures
+from gitloop.steps.cluster.telling import ClusterLine, ClusterReport, Nightly
 from gitloop.steps.cluster.trail import Trail, trail
 
 __all__ = ["ClusterLine", "ClusterReport", "Nightly", "Trail", "cluster_failures", "trail"]
