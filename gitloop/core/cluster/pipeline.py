@@ -88,10 +88,8 @@ def cluster(
         clusters, numbers = describe(
             items, labels, soft_items, groups.persistence, settings.n_representatives
         )
-        clusters = tuple(
-            replace(one, stability=steady[label])
-            for one, label in zip(clusters, np.argsort(numbers).tolist(), strict=True)
-        )
+        pairs = zip(clusters, np.argsort(numbers).tolist(), strict=True)
+        clusters = tuple(replace(one, stability=steady[label]) for one, label in pairs)
     # Noise is -1: the last entry of the lookup.
     lookup = np.append(numbers, NOISE)
     of = items.point_of
