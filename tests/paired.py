@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from gitloop.core.pairs.building import Built, build
 from gitloop.core.pairs.preferences import Place, Preference
-from gitloop.tables import GOLDEN, LABELS, VOTES
+from gitloop.storage import parquet
+from gitloop.storage.dvc import Dvc
+from gitloop.storage.parts import track
+from gitloop.tables import GOLDEN, LABELS, TRACES, VOTES
+from tests.repositories import Repository
 
 AT = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -54,6 +60,24 @@ def pair_rows(n: int, **other: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     found = [preference(f"prompt{i}", f"good{i}", f"bad{i}", **other) for i in range(n)]
     rows: list[dict[str, Any]] = built(*found).pairs.to_dicts()
     return rows
+
+
+def rewarded(n: int) -> list[dict[str, Any]]:
+    """Rows of REWARDS on n / 2 prompts, two answers each."""
+    return [
+        {
+            "trace_id": f"t{i}",
+            "prompt_class": f"c{i // 2}",
+            "prompt": f"question {i // 2}",
+            "completion": f"answer {i}",
+            "reward": (i % 4) / 4,
+            "scores": [],
+            "passes": True,
+            "route": None,
+            "group_id": f"g{i}",
+        }
+        for i in range(n)
+    ]
 
 
 def votes(*cast: tuple[str, str]) -> pl.DataFrame:
@@ -102,3 +126,61 @@ def golden(**fields: Any) -> pl.DataFrame:  # noqa: ANN401
         "promoted_in": "x",
     } | fields
     return GOLDEN.order(GOLDEN.complete(pl.DataFrame([row], schema_overrides=dict(GOLDEN.schema))))
+
+
+VOTED = """\
+pairs:
+  sources: [votes]
+  holdout_rate: 0.3
+  agreement: {min_items: 5}
+"""
+WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november"
+N_PAIRS = 20
+
+
+def vote(pair: str, winner: str, who: str) -> str:
+    """A line of labels/pairs/<who>.jsonl."""
+    value = {
+        "pair_id": pair,
+        "trace_id_a": f"{pair}-a",
+        "trace_id_b": f"{pair}-b",
+        "winner": winner,
+        "annotator": who,
+        "created_at": "2026-05-04T12:00:00Z",
+    }
+    return json.dumps(value) + "\n"
+
+
+def put_traces(repository: Repository, traces: list[dict[str, Any]]) -> None:
+    """Track these traces."""
+    path = repository.root / "data/traces/all.parquet"
+    rows = [{**row, "status": "ok"} for row in traces]
+    parquet.write(path, TRACES, pl.DataFrame(rows, schema_overrides=dict(TRACES.schema)))
+    dvc = Dvc(repository.root, repository.root / ".git")
+    track(repository.root, dvc, "data/traces/all.parquet")
+
+
+def voted_repository(root: Path, *, has_texts: bool = True) -> Repository:
+    """Twenty pairs of answers that two people voted on; one of them ends in a tie."""
+    made = Repository.create(root)
+    words = WORDS.split()
+    traces = [
+        trace(
+            f"p{n:02}-{side}",
+            f"{words[n % 14]} {side}{n}" if has_texts else None,
+            f"Question {words[(n * 5) % 14]} {n}?",
+            group_id=f"g{n}",
+        )
+        for n in range(N_PAIRS)
+        for side in "ab"
+    ]
+    put_traces(made, traces)
+    winners = ["tie" if n == 0 else "ab"[n % 2] for n in range(N_PAIRS)]
+    files = {
+        f"labels/pairs/{who}.jsonl": "".join(
+            vote(f"p{n:02}", winner, who) for n, winner in enumerate(winners)
+        )
+        for who in ("amara", "bo")
+    }
+    made.gen({"params.yaml": VOTED, **files})
+    return made

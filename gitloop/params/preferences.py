@@ -106,13 +106,13 @@ class Readiness(Strict):
     Attributes:
         min_conversations: Fewest conversations a month.
         min_pairs: Fewest pairs that may train.
-        min_per_class: Fewest answers to a prompt, in the mean over prompts with a pair.
+        min_per_class: Fewest pairs of each class of prompts, a route, that has any.
         stable_days: Days for which no rubric has changed.
     """
 
     min_conversations: int = Field(default=100_000, ge=0)
     min_pairs: int = Field(default=500, ge=1)
-    min_per_class: float = Field(default=2.0, ge=0)
+    min_per_class: int = Field(default=50, ge=1)
     stable_days: int = Field(default=90, ge=0)
 
 
@@ -133,7 +133,9 @@ class Pairs(Strict):
         sample: Pairs that people label.
         n_annotators: Labels by different people that a pair needs.
         agreement: How far they must agree.
-        near_duplicate: Similarity of two texts, [0, 1], from which they count as one.
+        near_duplicate: Similarity of two texts, (0, 1], from which they count as one.
+        keep_near_duplicates: Whether pairs that are nearly the same, or ask what the holdout asks,
+            are exported all the same; what golden sets hold never is.
         release: What a tuned model is held to.
         readiness: What makes tuning the right lever.
     """
@@ -150,6 +152,7 @@ class Pairs(Strict):
     n_annotators: int = Field(default=2, ge=2, le=9)
     agreement: PairAgreement = PairAgreement()
     near_duplicate: float = Field(default=0.9, gt=0, le=1)
+    keep_near_duplicates: bool = False
     release: Release = Release()
     readiness: Readiness = Readiness()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -268,7 +269,7 @@ def test_what_is_left_out_is_counted_by_reason() -> None:
     """Missing texts, equal answers, lost margins and repeats each have a count."""
     found = built(
         preference(margin=0.5),
-        preference(rejected=""),
+        replace(preference(), rejected=None),
         preference(chosen="x ", rejected="x"),
         preference(rejected="z", margin=0.0),
         preference(margin=0.5, source="thumbs"),

@@ -155,7 +155,11 @@ def test_rewards_are_per_prompt_or_per_answer() -> None:
     """GRPO gets one row per prompt with the recorded rewards, PPO one row per answer."""
     other = REWARD | {"trace_id": "u", "completion": "B", "reward": 0.25}
     (row,) = LAYOUTS["trl-grpo"].rows([REWARD, other], "plain")
-    assert (row["prompt"], row["completions"], row["rewards"]) == ("Q", ["A", "B"], [0.75, 0.25])
+    assert (row["prompt"], row["recorded_answers"], row["recorded_rewards"]) == (
+        "Q",
+        ["A", "B"],
+        [0.75, 0.25],
+    )
     assert [r["reward"] for r in LAYOUTS["rewards"].rows([REWARD, other], "plain")] == [0.75, 0.25]
 
 

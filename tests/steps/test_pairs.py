@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -17,72 +16,16 @@ from gitloop.core.pairs.labelling import chosen_side
 from gitloop.errors import ConfigError, DataError
 from gitloop.steps.pairs.agree import agree_pairs
 from gitloop.steps.pairs.build import build_pairs
+from gitloop.steps.pairs.doctor import age_of
 from gitloop.steps.pairs.export import ExportPlan, export_file, export_pairs
 from gitloop.steps.pairs.label import PairLabelPlan, PairQuestion, label_pairs
 from gitloop.storage import parquet
-from gitloop.storage.dvc import Dvc, parse_pointer
+from gitloop.storage.dvc import parse_pointer
 from gitloop.storage.files import md5
-from gitloop.storage.parts import track
-from gitloop.tables import PAIRS, TRACES
-from tests.paired import AT, trace
+from gitloop.tables import PAIRS
+from gitloop.workspace import Workspace
+from tests.paired import AT, N_PAIRS, WORDS, put_traces, trace, vote, voted_repository
 from tests.repositories import Repository
-
-PARAMS = """\
-pairs:
-  sources: [votes]
-  holdout_rate: 0.3
-  agreement: {min_items: 5}
-"""
-WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november"
-N_PAIRS = 20
-
-
-def vote(pair: str, winner: str, who: str) -> str:
-    """A line of labels/pairs/<who>.jsonl."""
-    value = {
-        "pair_id": pair,
-        "trace_id_a": f"{pair}-a",
-        "trace_id_b": f"{pair}-b",
-        "winner": winner,
-        "annotator": who,
-        "created_at": "2026-05-04T12:00:00Z",
-    }
-    return json.dumps(value) + "\n"
-
-
-def put_traces(repository: Repository, traces: list[dict[str, Any]]) -> None:
-    """Track these traces."""
-    path = repository.root / "data/traces/all.parquet"
-    rows = [{**row, "status": "ok"} for row in traces]
-    parquet.write(path, TRACES, pl.DataFrame(rows, schema_overrides=dict(TRACES.schema)))
-    dvc = Dvc(repository.root, repository.root / ".git")
-    track(repository.root, dvc, "data/traces/all.parquet")
-
-
-def voted_repository(root: Path, *, has_texts: bool = True) -> Repository:
-    """Twenty pairs of answers that two people voted on; one of them ends in a tie."""
-    made = Repository.create(root)
-    words = WORDS.split()
-    traces = [
-        trace(
-            f"p{n:02}-{side}",
-            f"{words[n % 14]} {side}{n}" if has_texts else None,
-            f"Question {words[(n * 5) % 14]} {n}?",
-            group_id=f"g{n}",
-        )
-        for n in range(N_PAIRS)
-        for side in "ab"
-    ]
-    put_traces(made, traces)
-    winners = ["tie" if n == 0 else "ab"[n % 2] for n in range(N_PAIRS)]
-    files = {
-        f"labels/pairs/{who}.jsonl": "".join(
-            vote(f"p{n:02}", winner, who) for n, winner in enumerate(winners)
-        )
-        for who in ("amara", "bo")
-    }
-    made.gen({"params.yaml": PARAMS, **files})
-    return made
 
 
 @pytest.fixture
@@ -367,3 +310,35 @@ def test_the_terminal_asks_blind(
     assert "amara: 2 labelled, 1 skipped, 10 left" in out.out
     given = [json.loads(line) for line in scored.read("labels/amara.jsonl").splitlines()]
     assert (given[0]["comment"], given[1]["label"]) == ("nicer", "tie")
+
+
+def test_the_doctor_says_what_stands_in_the_way(
+    scored: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verdict first, then each thing with its next step, in 80 columns; nothing is written."""
+    scored.git("add", "--all")
+    scored.git("commit", "--quiet", "--message", "All")
+    assert invoke(["-C", str(scored.root), "pairs", "doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "use prompt optimisation first"
+    assert [line for line in lines if len(line) > 80] == []
+    assert any("prompt optimisation has not been tried" in line for line in lines)
+    assert invoke(["-C", str(scored.root), "pairs", "doctor", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["diagnosis"]
+    states = {one["name"]: one["state"] for one in found["findings"]}
+    assert (states["prompt search"], states["agreement"]) == ("first", "open")
+    assert scored.status() == ""
+
+
+def test_a_rubric_is_as_old_as_its_content(scored: Repository) -> None:
+    """A new description ages nothing; a new scorer makes the rubric young; uncommitted is new."""
+    workspace = Workspace(scored.root)
+    scored.git("add", "rubrics")
+    scored.git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "Old",
+               "--date=2026-01-01T00:00:00Z")  # fmt: skip
+    old = age_of(workspace, "kind")
+    text = scored.read("rubrics/kind.yaml")
+    scored.gen({"rubrics/kind.yaml": text + "description: Says so.\n"}, commit="Describe")
+    assert age_of(Workspace(scored.root), "kind") == old
+    scored.gen({"rubrics/kind.yaml": text.replace("all: [kind]", "all: [nice]")})
+    assert age_of(Workspace(scored.root), "kind") is None

@@ -7,6 +7,7 @@ import click
 from gitloop.cli.options import Verbs
 from gitloop.cli.pairs.agree import agree
 from gitloop.cli.pairs.build import build
+from gitloop.cli.pairs.doctor import doctor
 from gitloop.cli.pairs.evaluate import evaluate
 from gitloop.cli.pairs.export import export
 from gitloop.cli.pairs.label import label
@@ -20,5 +21,5 @@ def pairs() -> None:
     """
 
 
-for command in (build, label, agree, export, evaluate):
+for command in (build, label, agree, export, evaluate, doctor):
     pairs.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,16 +67,17 @@ def build(preferences: Iterable[Preference], *, min_margin: float, holdout_rate:
     return Built(PAIRS.order(pairs), dict(sorted((+dropped).items())))
 
 
-def pair_id_of(prompt: str, chosen: str, rejected: str, history: Sequence[Any] = ()) -> str:
-    """The identity of a pair: 16 hex digits of its texts."""
-    turns = [list(turn) for turn in history]
-    return sha256_of([prompt, chosen, rejected, *([turns] if turns else [])])[:16]
+def pair_id_of(one: Preference) -> str:
+    """The identity of a pair: 16 hex digits of its texts, and of the comparison if it has one."""
+    turns = [list(turn) for turn in one.history]
+    texts = {"history": turns, "prompt": one.prompt, "sides": [one.chosen, one.rejected]}
+    return sha256_of(texts | {"comparison": one.comparison_id})[:16]
 
 
 def _fault(one: Preference, holdout_rate: float) -> str:
     """Why the preference trains nobody, or ""."""
-    if not one.chosen or not one.rejected or not one.prompt:
-        return "a text is missing"
+    if one.chosen is None or one.rejected is None or not one.prompt:
+        return "a text is missing"  # an empty answer is an answer, and a bad one at times
     if not are_different(one.chosen, one.rejected):
         return "both answers are the same"
     if one.margin is not None and one.margin <= 0:
@@ -90,7 +91,7 @@ def _row(one: Preference, min_margin: float, holdout_rate: float) -> dict[str, A
     chosen, rejected = str(one.chosen), str(one.rejected)
     is_close = one.margin is not None and (one.margin < min_margin or one.margin <= one.noise)
     return {
-        "pair_id": pair_id_of(one.prompt, chosen, rejected, one.history),
+        "pair_id": pair_id_of(one),
         "source": one.source,
         "also_from": [],
         "prompt_class": prompt_class(one.place.route, one.prompt, one.history),

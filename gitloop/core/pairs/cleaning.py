@@ -69,7 +69,9 @@ class Index:
         return any(jaccard(shingles, self._texts[n]) >= self._threshold for n in near)
 
 
-def clean(pairs: pl.DataFrame, golden: pl.DataFrame, *, near_duplicate: float) -> Cleaned:
+def clean(
+    pairs: pl.DataFrame, golden: pl.DataFrame, *, near_duplicate: float, keeps_near: bool = False
+) -> Cleaned:
     """The pairs without what the gate is decided on, without repeats, without leaks to train.
 
     A pair goes when a golden row came from one of its traces, is of one of its groups, or asks the
@@ -81,6 +83,7 @@ def clean(pairs: pl.DataFrame, golden: pl.DataFrame, *, near_duplicate: float) -
         pairs: Fits `tables.PAIRS`.
         golden: Every row of every golden set, whatever its split; fits `tables.GOLDEN`.
         near_duplicate: Least similarity of near duplicates, (0, 1].
+        keeps_near: Whether near duplicates of other pairs stay, in train and holdout too.
     """
     against = _Golden.of(golden, near_duplicate)
     dropped: dict[str, str] = {}
@@ -90,9 +93,9 @@ def clean(pairs: pl.DataFrame, golden: pl.DataFrame, *, near_duplicate: float) -
         text = "\n".join((pair["prompt"], pair["chosen"], pair["rejected"]))
         reason = against.reason(pair)
         leaks = pair["prompt_class"] in classes or asked.has_like(pair["prompt"])
-        if not reason and pair["split"] == "train" and leaks:
+        if not reason and not keeps_near and pair["split"] == "train" and leaks:
             reason = HOLDOUT_PROMPT
-        if not reason and seen.has_like(text):
+        if not reason and not keeps_near and seen.has_like(text):
             reason = NEAR_DUPLICATE
         if reason:
             dropped[pair["pair_id"]] = reason

@@ -132,7 +132,10 @@ def _kto(pairs: Sequence[Mapping[str, Any]], form: str) -> list[Row]:
 
 
 def _grpo(rewards: Sequence[Mapping[str, Any]], form: str) -> list[Row]:
-    """One row per prompt; recorded answers and their rewards are columns for a reward function."""
+    """One row per prompt; recorded answers and rewards are columns for a reward function.
+
+    TRL hands columns to the function by name, and has a `completions` and a `prompts` of its own.
+    """
     rows: dict[str, Row] = {}
     for one in rewards:
         prompt = transcript(one) if form == "plain" else messages(one)
@@ -140,13 +143,13 @@ def _grpo(rewards: Sequence[Mapping[str, Any]], form: str) -> list[Row]:
             one["prompt"],
             {
                 "prompt": prompt,
-                "completions": [],
-                "rewards": [],
+                "recorded_answers": [],
+                "recorded_rewards": [],
                 "metadata": {"prompt_class": one["prompt_class"], "route": one["route"]},
             },
         )
-        row["completions"].append(one["completion"])
-        row["rewards"].append(one["reward"])
+        row["recorded_answers"].append(one["completion"])
+        row["recorded_rewards"].append(one["reward"])
     return list(rows.values())
 
 

@@ -64,6 +64,7 @@ class Preference:
         verified_by: How a chosen answer that replaces a failure was verified: edit, trace, rerun.
         annotators: Who preferred it.
         place: Where it belongs.
+        comparison_id: Where it was compared, if two comparisons of the same texts are two facts.
     """
 
     source: str
@@ -81,6 +82,7 @@ class Preference:
     verified_by: str | None = None
     annotators: tuple[str, ...] = ()
     place: Place = Place()
+    comparison_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,8 @@ def place_of(trace: Mapping[str, Any], cluster_id: str | None = None) -> Place:
 
 
 def group_of(trace: Mapping[str, Any]) -> str:
-    """The unit of splitting of a trace: its group, else itself."""
-    return str(trace["group_id"] or trace["trace_id"])
+    """The unit of splitting of a trace: its group, else its prompt, which many may have asked."""
+    return str(trace["group_id"] or f"prompt {class_of(trace)}")
 
 
 def prompt_of(trace: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from gitloop.core.pairs.preferences import (
     between,
     by_class,
     class_of,
+    group_of,
     prompt_of,
     same_side,
 )
@@ -195,7 +196,7 @@ def rewards(
                 "scores": [{"rubric": name, "score": scores[name]} for name in shares],
                 "passes": all(lines[name].passes(scores[name]) for name in shares),
                 "route": trace["route"],
-                "group_id": trace["group_id"] or trace_id,
+                "group_id": group_of(trace),
             }
         )
     return REWARDS.order(pl.DataFrame(rows, schema=REWARDS.schema))

@@ -84,7 +84,7 @@ def from_votes(votes: pl.DataFrame, traces: Traces) -> Found:
             good, bad = (a, b) if winner == "a" else (b, a)
             margin = round((2 * most - cast.height) / cast.height, 6)
             agreeing = cast.filter(pl.col("winner") == winner)["annotator"].to_list()
-            one = between("votes", good, bad, margin=margin)
+            one = between("votes", good, bad, margin=margin, comparison_id=first["pair_id"])
             found.append(replace(one, annotators=tuple(sorted(agreeing))))
     return Found(tuple(found), dropped)
 

@@ -18,7 +18,6 @@ from gitloop.core.gate import (
     judged_cells,
     verdict,
 )
-from gitloop.core.pairs.cleaning import clean
 from gitloop.core.pairs.release import Preferred, gain_check, holdout_checks, veto_checks
 from gitloop.digests import sha256_of
 from gitloop.errors import ConfigError, DataError
@@ -29,7 +28,7 @@ from gitloop.protocols import Progress, silent
 from gitloop.records import CHECK_KINDS, Check, GateReport
 from gitloop.steps.gate.loading import gate_rubrics, golden_rows
 from gitloop.steps.pairs.policies import answered, preferred
-from gitloop.steps.pairs.standing import PATH, standing
+from gitloop.steps.pairs.standing import PATH, every_golden_row, exportable, standing
 from gitloop.storage.files import md5, write_json, write_text
 from gitloop.tables import CALLS
 from gitloop.workspace import Workspace
@@ -129,15 +128,8 @@ def _tuned(workspace: Workspace) -> Policy:
 
 def _holdout(workspace: Workspace) -> list[dict[str, Any]]:
     """The pairs of the holdout that an export would hold."""
-    where = standing(workspace)
-    frames = [
-        workspace.golden(path.parent.name).read()
-        for path in sorted(workspace.root.glob("golden/*/dataset.yaml"))
-    ]
-    trained = where.of_state("train")
-    kept = clean(
-        trained, pl.concat(frames), near_duplicate=workspace.params.pairs.near_duplicate
-    ).pairs
+    golden, _ = every_golden_row(workspace)
+    kept = exportable(workspace, standing(workspace), golden).pairs
     return kept.filter(pl.col("split") == "holdout").to_dicts()
 
 

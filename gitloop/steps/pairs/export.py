@@ -16,7 +16,7 @@ import polars as pl
 
 from gitloop.core.pairs.agreement import position_report
 from gitloop.core.pairs.card import CardFacts, card
-from gitloop.core.pairs.cleaning import clean, clean_rewards
+from gitloop.core.pairs.cleaning import clean_rewards
 from gitloop.core.pairs.constitution import clauses
 from gitloop.core.pairs.fates import Fate
 from gitloop.core.pairs.layouts import LAYOUTS, companion
@@ -29,12 +29,14 @@ from gitloop.steps.pairs.standing import (
     PATH,
     REWARDS_PATH,
     Standing,
+    every_golden_row,
+    exportable,
     first_side,
     standing,
 )
 from gitloop.storage.exports import Export, Exported, pairs_digests, write_export
 from gitloop.storage.files import md5, read_json, replacing
-from gitloop.tables import GOLDEN, PAIR_SPLITS, REWARDS
+from gitloop.tables import PAIR_SPLITS, REWARDS
 from gitloop.workspace import Workspace
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,63}$")
@@ -180,9 +182,8 @@ def select(workspace: Workspace, where: Standing) -> Selected:
     """
     if where.pairs.is_empty():
         raise DataError(f"there are no pairs to export: {_why_none(workspace)}", hint="")
-    golden, versions = _golden(workspace)
-    trained = where.of_state("train")
-    cleaned = clean(trained, golden, near_duplicate=workspace.params.pairs.near_duplicate)
+    golden, versions = every_golden_row(workspace)
+    cleaned = exportable(workspace, where, golden)
     left_out = Counter(fate.reason for fate in where.fates if fate.state != "train")
     left_out.update(cleaned.counts())
     if cleaned.pairs.is_empty():
@@ -211,16 +212,6 @@ def _why_none(workspace: Workspace) -> str:
         dropped.update(reasons)
     told = "; ".join(f"{n} × {reason}" for reason, n in dropped.most_common())
     return told or "no source gave any"
-
-
-def _golden(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, tuple[str, str]]]:
-    """Every row of every golden set that the repository has, in use or not."""
-    frames, versions = [GOLDEN.empty()], {}
-    for path in sorted(workspace.root.glob("golden/*/dataset.yaml")):
-        golden = workspace.golden(path.parent.name)
-        frames.append(golden.read())
-        versions[path.parent.name] = (golden.version(), golden.sha256())
-    return pl.concat(frames), versions
 
 
 def _rewards(workspace: Workspace, golden: pl.DataFrame) -> tuple[dict[str, Any], ...]:

@@ -15,12 +15,13 @@ from gitloop.core.pairs.agreement import (
     units_of,
     units_of_votes,
 )
+from gitloop.core.pairs.cleaning import Cleaned, clean
 from gitloop.core.pairs.fates import Fate, fates, settled_by
 from gitloop.core.pairs.labelling import pair_labels
 from gitloop.storage.labels import scan_labels
 from gitloop.storage.parts import read_parts
 from gitloop.storage.votes import read_votes
-from gitloop.tables import PAIRS, TRACES
+from gitloop.tables import GOLDEN, PAIRS, TRACES
 from gitloop.workspace import Workspace
 
 PATH = "loop/pairs/pairs.parquet"
@@ -88,3 +89,24 @@ def first_side(seed: int, pair_id: str, annotator: str) -> str:
     session = Session(annotator, "annotator", "", {}, 1.0)
     item = Item(Case("pair", pair_id, pair_id), PREFERENCE_RUBRIC)
     return "b" if turned(session, item, seed) else "a"
+
+
+def every_golden_row(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, tuple[str, str]]]:
+    """(rows of every golden set that there is, in use or not; set → version and digest)."""
+    frames, versions = [GOLDEN.empty()], {}
+    for path in sorted(workspace.root.glob("golden/*/dataset.yaml")):
+        golden = workspace.golden(path.parent.name)
+        frames.append(golden.read())
+        versions[path.parent.name] = (golden.version(), golden.sha256())
+    return pl.concat(frames), versions
+
+
+def exportable(workspace: Workspace, where: Standing, golden: pl.DataFrame) -> Cleaned:
+    """The pairs that train or are held out, free of golden rows, repeats and leaks."""
+    params = workspace.params.pairs
+    return clean(
+        where.of_state("train"),
+        golden,
+        near_duplicate=params.near_duplicate,
+        keeps_near=params.keep_near_duplicates,
+    )
