@@ -215,6 +215,16 @@ def test_nonsense_is_refused(client: Client, body: object) -> None:
     assert client.ask("POST", "/api/questions/0/burn", body)[0] == 404
 
 
+def test_an_answer_to_another_question_is_refused(
+    client: Client, shared: Repository, request: pytest.FixtureRequest
+) -> None:
+    """A page from before a restart numbers questions differently; its answer hits no other one."""
+    meant = f"trace:{client.look(1)['id']}:grounded"
+    wrong = client.act("save", values={"label": "pass"}, revision="", question=meant)
+    assert (wrong[0], own(shared, request)) == (422, [])
+    assert client.act("save", 1, values={"label": "pass"}, revision="", question=meant)[0] == 200
+
+
 def test_an_answer_sent_twice_is_one_label(
     client: Client, shared: Repository, request: pytest.FixtureRequest
 ) -> None:

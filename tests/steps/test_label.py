@@ -14,10 +14,12 @@ from gitloop.steps.agree import agree
 from gitloop.steps.label import LabelPlan, Question
 from gitloop.steps.label import label as label_step
 from gitloop.steps.labels import ExportPlan, ImportPlan, export_labels, import_labels
+from gitloop.steps.promote import PromoteRequest, promote
 from gitloop.storage import parquet
 from gitloop.storage.labels import append_labels, read_labels, render_label
-from gitloop.tables import CLUSTERS
+from gitloop.tables import CLUSTERS, OUTPUTS
 from tests.labelled import label, label_all, labelled_repository
+from tests.promotable import failure, make_promotable
 from tests.repositories import Repository
 
 
@@ -398,3 +400,33 @@ def test_a_label_of_a_retired_trace_stays(clustered: Repository) -> None:
     senior = label_step(clustered.root, ask, LabelPlan("chen", is_senior=True))  # type: ignore[arg-type]
     assert (senior.n_left, senior.gone) == (0, ("retired",))
     assert agree(clustered.root).rubrics[0].n_disputed == 1
+
+
+def test_spans_calls_and_sessions_of_the_representatives(clustered: Repository) -> None:
+    """The other kinds follow from the same traces; one without spans or a session has none."""
+    for kind in ("span", "tool_call", "session"):
+        _, ask = say()
+        report = label_step(clustered.root, ask, LabelPlan("amara", kind=kind))  # type: ignore[arg-type]
+        assert (report.n_left, report.gone) == (0, ())
+
+
+def test_golden_rows_and_what_the_application_answers_now(repository: Repository) -> None:
+    """A golden row is looked at again, and so is a run on it; labels of each stay apart."""
+    make_promotable(repository, [failure(0), failure(1)])
+    request = PromoteRequest((), "support", takes_all=True)
+    branch = promote(repository.root, request).branch
+    repository.git("merge", "--quiet", "--no-edit", str(branch))
+    run = {"item_id": failure(0).row_id, "set": "support", "replicate": 0, "status": "ok"}
+    outputs = pl.DataFrame([run | {"output": "Yes: …", "group_id": "g"}], schema=OUTPUTS.schema)
+    parquet.write(repository.root / "loop/score/outputs.parquet", OUTPUTS, outputs)
+    asked, ask = say(Given("fail"), "quit", Given("pass"))
+    label_step(repository.root, ask, LabelPlan("amara", kind="golden_row"))  # type: ignore[arg-type]
+    label_step(repository.root, ask, LabelPlan("amara", kind="prototype_run"))  # type: ignore[arg-type]
+    cases = [question.item.case for question in asked]
+    assert [case.output for case in (cases[0], cases[2])] == [
+        f"I cannot help with that ({0 if cases[0].item_id == failure(0).row_id else 1}).",
+        "Yes: …",
+    ]
+    found = read_labels(repository.root, kind=None).filter(annotator="amara")
+    kinds = found.group_by("item_kind").len().sort("item_kind").rows()
+    assert kinds == [("golden_row", 1), ("prototype_run", 1), ("trace", 2)]

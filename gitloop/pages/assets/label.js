@@ -162,12 +162,16 @@ function drawOthers(view) {
 }
 
 function drawProgress() {
-  const { states, questions, annotator, role, gone } = page.overview;
+  const { states, annotator, role } = page.overview;
   const saved = states.filter((state) => state.saved).length;
   $("who").textContent = `· ${annotator}${role === "senior" ? ", senior" : ""}`;
   $("progress").max = Math.max(1, states.length);
   $("progress").value = saved;
   $("count").textContent = `${saved} of ${states.length}`;
+}
+
+function drawList() {
+  const { states, questions, gone } = page.overview;
   $("questions").replaceChildren(...questions.map((question, place) => {
     const state = states[place];
     const word = state.saved ? "saved" : state.draft ? "draft" : "open";
@@ -207,6 +211,9 @@ function values() {
   };
 }
 
+// Which question an answer is for: numbers change when the session is started anew.
+const name = (question) => `${question.kind}:${question.id}:${question.rubric}`;
+
 function typed() {
   fault("");
   edited();
@@ -221,7 +228,7 @@ function keep(options = {}) {
   if (!page.dirty || !page.shown) return page.keeping;
   page.dirty = false;
   const number = page.number;
-  const body = { values: values(), base: page.base };
+  const body = { values: values(), base: page.base, question: name(page.shown) };
   page.keeping = page.keeping.then(async () => {
     try {
       const answer = await post(`/api/questions/${number}/keep`, body, options);
@@ -252,7 +259,8 @@ async function save(event) {
   try {
     await keep();
     const number = page.number;
-    const body = { values: answer, base: page.base, revision: page.shown.revision };
+    const { revision } = page.shown;
+    const body = { values: answer, base: page.base, question: name(page.shown), revision };
     await post(`/api/questions/${number}/save`, body);
     page.overview.states[number] = { saved: true, draft: false };
     say("saved", "good");
@@ -319,6 +327,7 @@ async function go(number) {
     scrollTo(0, 0);
     if (!matchMedia("(pointer: coarse)").matches) $("title").focus({ preventScroll: true });
   } catch (problem) {
+    page.wanted = page.number;
     trouble(problem);
   }
   return undefined;
@@ -394,7 +403,7 @@ function move(step) {
 }
 
 function openList() {
-  drawProgress();
+  drawList();
   $("list").showModal();
   document.querySelector("#questions [aria-current]")?.scrollIntoView({ block: "center" });
 }
@@ -430,13 +439,27 @@ function pressed(event) {
 
 /* ----------------------------------------------------------------------------------- the start */
 
+async function resume() {
+  const place = page.overview.questions.findIndex((one) => name(one) === name(page.shown));
+  if (place < 0) {
+    notice("This question is not asked any more: copy what you typed, and reload the page.");
+    return;
+  }
+  page.number = place;
+  page.wanted = place;
+  page.shown.revision = (await get(address(place))).revision;
+  page.dirty = true;
+  await keep();
+  drawProgress();
+}
+
 async function start() {
   try {
     await enter();
     page.overview = await get("/api/overview");
     notice("");
-    const first = page.overview.states.findIndex((state) => !state.saved);
-    if (page.shown) { page.dirty = true; await keep(); } else await go(first);
+    if (page.shown) await resume();
+    else await go(page.overview.states.findIndex((state) => !state.saved));
   } catch (problem) {
     trouble(problem);
   }

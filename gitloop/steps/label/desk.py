@@ -107,7 +107,7 @@ class Desk:
         Raises:
             Refusal: What was sent cannot be read.
         """
-        item = self._item(number)
+        item = self._item(number, sent)
         values = _values(sent)
         with self._turn:
             drafts = read_drafts(self._workspace.root, self._session.annotator)
@@ -131,7 +131,7 @@ class Desk:
             Refusal: It is no answer, or another window answered meanwhile.
             DataError: The label file is faulty; what was typed is kept as a draft.
         """
-        item = self._item(number)
+        item = self._item(number, sent)
         self.keep(number, window, sent)
         with self._turn:
             row = self._row(item, _values(sent))
@@ -152,10 +152,15 @@ class Desk:
             identity = identity_of(self._workspace, self._plan, self._session.annotator)
             return commit_labels(self._workspace, self._session, identity)
 
-    def _item(self, number: int) -> Item:
+    def _item(self, number: int, sent: Mapping[str, Any] | None = None) -> Item:
+        """The question; where the page says which one it means, that must be it."""
         if not 0 <= number < len(self._questions):
             raise Refusal(f"there is no question {number + 1}")
-        return self._questions[number]
+        item = self._questions[number]
+        meant = (sent or {}).get("question")
+        if meant is not None and meant != _name(item):
+            raise Refusal("the questions have changed since: copy what you typed, and reload")
+        return item
 
     def _row(self, item: Item, values: Mapping[str, Any]) -> dict[str, Any]:
         seed, at = self._workspace.params.seed, self._workspace.now()
