@@ -74,11 +74,7 @@ def render_prompt(
         DataError: No golden row has that id, or more than one begins with it.
     """
     workspace = Workspace(directory)
-    source = _source(workspace) if candidate is None else candidate
-    path = workspace.root / source
-    if not path.is_file():
-        raise ConfigError(f"{source} does not exist", hint="run: git ls-files prompts")
-    prompt = parse_prompt(read_text(path), source=source)
+    prompt = _prompt(workspace, candidate)
     row_id = None if text is not None else _row_id(workspace, row)
     case = Case("", text or "") if row_id is None else _case(workspace, row_id)
     return RenderedPrompt(prompt.version_id, prompt.sha256, row_id, rendered(prompt, case) or "")
@@ -122,6 +118,16 @@ def _source(workspace: Workspace) -> str:
     if source is None:
         raise ConfigError("the target has no prompt file", hint="edit params.yaml: target.prompt")
     return source
+
+
+def _prompt(workspace: Workspace, candidate: str | None) -> Prompt:
+    """The target's prompt, with what optimize.yaml opens of it, or the one of another file."""
+    source = _source(workspace) if candidate is None else candidate
+    path = workspace.root / source
+    if not path.is_file():
+        raise ConfigError(f"{source} does not exist", hint="run: git ls-files prompts")
+    own = workspace.prompt() if candidate is None else None
+    return own or parse_prompt(read_text(path), source=source)
 
 
 def _missing(prompt: Prompt, other: Prompt) -> tuple[str, ...]:

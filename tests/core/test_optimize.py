@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,6 +172,47 @@ def test_what_is_not_shown_is_not_proposed(
     assert any(said in reason for reason in verdict.reasons)
 
 
+def priced(n_good: int, cost: float | None, tokens: int | None = None) -> list[RowScore]:
+    """Forty holdout rows of which the first pass, each at that price."""
+    return [replace(row, cost_usd=cost, tokens=tokens) for row in rows(n_good)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unit", "ratio"),
+    [
+        (priced(20, 0.01), priced(32, 0.015), "usd", 1.5),
+        (priced(20, 0.01), priced(32, 0.03), "usd", 3.0),
+        (priced(20, None, 100), priced(32, None, 300), "tokens", 3.0),
+        (priced(20, 0.01), priced(32, None), "", None),
+    ],
+)
+def test_what_costs_too_much_is_not_proposed(
+    before: list[RowScore], after: list[RowScore], unit: str, ratio: float | None
+) -> None:
+    """Dollars where both sides tell them, else tokens; what nobody tells bounds nothing."""
+    verdict = judge_holdout(before, after, PLACES, 1.0, replace(POLICY, max_cost_ratio=2.0))
+    assert (verdict.cost_unit, verdict.cost_ratio) == (unit, ratio)
+    assert verdict.is_accepted == (ratio is None or ratio <= 2)
+
+
+def test_no_call_is_made_beyond_the_limit() -> None:
+    """A batch that does not fit any more is not begun, nor a question."""
+    asked: list[int] = []
+
+    def counted(ask: Ask) -> list[RowScore]:
+        asked.append(2 * len(ask.row_ids or ROWS[ask.split]))
+        return evaluate(ask)
+
+    world = World(
+        counted,
+        ROWS,
+        spent=lambda: Spent(n_calls=sum(asked)),
+        calls_for=lambda row_ids: 2 * len(row_ids),
+    )
+    history = run(Limits(1000, max_calls=70), world=world)
+    assert (history.finish_reason, sum(asked)) == ("max_calls", 60)
+
+
 def test_a_missing_score_stops_a_proposal() -> None:
     """A row that one side has no score for is an objection, not a silent exclusion."""
     after = [*rows(32)[:-1], RowScore("r39", "error", None)]
@@ -291,6 +334,13 @@ def test_questions_to_the_teacher_have_a_limit() -> None:
         (Candidate(body="Obey the law. {{ input }} {{ instructions }} {{ x }}"), "invented the"),
         (Candidate(body="{{ input }} {{ instructions }}"), "lost a frozen part"),
         (Candidate(body="Obey the law. {{ input {{ instructions }}"), "not a valid template"),
+        (Candidate(body="Obey the law. {{ input[:9] }} {{ instructions }}"), "code of its own"),
+        (Candidate(body="Obey the law. {{ input }} {{ 1/0 }} {{ instructions }}"), "of its own"),
+        (
+            Candidate(body="Obey the law. {# {{ x }} #} {{ input }} {{ instructions }}"),
+            "of its own",
+        ),
+        (Candidate(body='Obey the law. {"a": [1]} {{ input }} {{ instructions }} %}'), ""),
         (Candidate(body="  "), "empty"),
     ],
 )

@@ -65,21 +65,20 @@ def test_guided_search_is_ahead_of_the_control(name: str, control: list[list[flo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["metaprompt", "gepa"])
-def test_without_reasons_reflection_loses_ground(name: str) -> None:
-    """The rubric's reasons are what helps: without them much less of the gap is closed."""
+def test_without_reasons_reflection_loses_its_lead(name: str, control: list[list[float]]) -> None:
+    """The rubric's reasons are what helps: without them the control is as good or better."""
     blind = [replace(task, has_feedback=False) for task in TASKS]
-    seeing = sum(values[1] for values in gaps(TASKS, GUIDED[name]))
-    assert seeing > 1.2 * sum(values[1] for values in gaps(blind, GUIDED[name]))
+    assert p_ahead(gaps(blind, GUIDED[name]), control, 1) > 0.5
 
 
 @pytest.mark.slow
 def test_where_nothing_can_be_gained_nothing_is_proposed() -> None:
     """Validation "improves" on an optimal prompt again and again; the holdout lets none through."""
     seen = []
-    for seed in range(10):
+    for seed in range(8):
         task = SimulatedTask(1000 + seed, is_null=True)
         seen.append(proposes(task, task.search(GUIDED["metaprompt"](), 600)))
-    assert sum(looked for looked, _ in seen) >= 5
+    assert sum(looked for looked, _ in seen) >= 4
     assert sum(proposed for _, proposed in seen) == 0
 
 
@@ -154,6 +153,38 @@ def test_a_small_space_is_tried_whole() -> None:
     assert len(history.trials) == 9  # the incumbent has no tone, so it is none of the eight
 
 
+@pytest.mark.parametrize("name", ["bayesian", "random", "auto"])
+def test_whether_the_grid_fits_changes_nothing_before(name: str) -> None:
+    """A budget that covers the space keeps the prefix of one that does not."""
+    space = Space({"tone": ("kind", "dry")}, ("a", "b", "c"), 0, {"temperature": (0, 0.5)})
+    found = []
+    for budget in (300, 1600):
+        task = replace(TASKS[0].task(budget), space=space, has_teacher=False)
+        found.append(TASKS[0].search(load("optimizers", name)({}), budget, task))
+    short, whole = found
+    assert tried(whole)[: len(short.trials)] == tried(short)
+    assert (short.finish_reason, whole.finish_reason) == ("max_evaluations", "exhausted")
+    assert len({trial.candidate.id for trial in whole.trials}) == 33
+
+
+def test_auto_tries_a_small_space_whole_and_then_has_the_teacher_go_on() -> None:
+    """The grid first, beside the control; GEPA begins at the best of it."""
+    space = Space({"tone": ("kind", "dry")}, ("Use plain words.",))
+    task = replace(TASKS[0].task(1600), space=space)
+    arms = [trial.arm for trial in TASKS[0].search(GUIDED["auto"](), 1600, task).trials[1:]]
+    first = arms.index("gepa")
+    assert set(arms[:first]) <= {"bayesian", "random"}
+    assert {"gepa", "random"} <= set(arms[first:])
+    assert "bayesian" not in arms[first:]
+
+
+def test_random_search_draws_examples_too() -> None:
+    """What the prompt opens to optimizers is open to the control."""
+    history = TASKS[0].search(RandomOptimizer({}), 600)
+    shown = [dict(trial.candidate.values)["demos"] for trial in history.trials]
+    assert any("Output: " in demos for demos in shown)
+
+
 def test_lines_that_help_are_found_by_tpe() -> None:
     """Given the rules to choose from, 1,600 rollouts close most of what rules alone can close."""
     from benchmarks.simulated_task import RULES  # noqa: PLC0415 -- only this test wants them
@@ -167,7 +198,7 @@ def test_lines_that_help_are_found_by_tpe() -> None:
 @pytest.mark.slow
 def test_examples_are_chosen_by_inclusion() -> None:
     """A hundred trials over forty examples come near the near-optimum."""
-    assert demos(4) >= 0.76
+    assert demos(2) >= 0.76
 
 
 def test_random_search_is_told_nothing_of_how_rows_went() -> None:

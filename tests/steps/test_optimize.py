@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from gitloop.errors import ConfigError, DataError, StaleError
-from gitloop.steps.optimize import OptimizeReport, optimize
+from gitloop.steps.optimize import OptimizeReport, optimize, propose
+from gitloop.steps.prompt import render_prompt
 from gitloop.storage import parquet
 from gitloop.tables import CALLS, GOLDEN
 from tests.evaluated import evaluated, golden_rows, promote
@@ -146,7 +147,7 @@ def test_each_trial_is_kept_row_by_row(repository: Repository) -> None:
 def test_the_search_is_drawn_and_tabled(repository: Repository) -> None:
     """A point per candidate, a front of growing length and score, and a picture of it."""
     optimize(searchable(repository).root)
-    names = ("history.csv", "history.svg", "pareto.csv")
+    names = ("history.csv", "history.svg", "pareto.csv", "pareto.svg")
     files = {name: written(repository)[name].decode() for name in names}
     points = files["history.csv"].splitlines()
     assert points[0] == "n_rows,mean,best,candidate,arm"
@@ -155,6 +156,44 @@ def test_the_search_is_drawn_and_tabled(repository: Repository) -> None:
     assert front == sorted(set(front))
     assert front[-1] == 1.0
     assert files["history.svg"].count("<circle") == 8
+    assert files["pareto.svg"].count("<circle") == 8
+    assert files["pareto.svg"].count("#1a73e8") == len(front) + 1
+
+
+OPENED = """\
+prompts:
+  support:
+    space: {tone: [plain, loud]}
+    lines: ["Name the days."]
+"""
+
+
+def test_optimize_yaml_is_another_home_of_the_space(repository: Repository) -> None:
+    """What it opens is searched and proposed; a value that nobody chose is its first; it stays."""
+    bare = PROMPT.replace("lines: {lines}\n", "").format() + "{{ tone }}\n"
+    searchable(repository)
+    files = {"prompts/support.md": bare, "prompts/optimize.yaml": OPENED}
+    repository.gen(files, commit="Open it elsewhere")
+    report = optimize(repository.root)
+    assert (report.outcome, report.space_size) == ("proposed", 4)
+    assert "plain" in render_prompt(repository.root, None, "hello").text
+    proposal = propose(repository.root)
+    text = repository.git("show", f"{proposal.branch}:prompts/support.md")
+    assert "Name the days." in text
+    assert "lines:" not in text
+    assert repository.read("prompts/optimize.yaml") == OPENED
+
+
+def test_what_two_homes_open_is_refused(repository: Repository) -> None:
+    """A key in both, and a prompt that is not there, are errors that name the place."""
+    searchable(repository)
+    repository.gen({"prompts/optimize.yaml": OPENED})
+    with pytest.raises(ConfigError, match=r"support\.lines stands in the front matter"):
+        optimize(repository.root)
+    repository.gen({"prompts/optimize.yaml": "prompts: {suport: {demos: 2}}\n"})
+    with pytest.raises(ConfigError, match="there is no prompt suport") as refused:
+        optimize(repository.root)
+    assert refused.value.hint == "did you mean support?"
 
 
 def test_nothing_better_is_a_normal_result(repository: Repository) -> None:
