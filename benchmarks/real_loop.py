@@ -214,7 +214,7 @@ def gate_candidate(loop: Loop) -> Iterable[str]:
     """Gate the other responder on a branch."""
     loop.run("git", "switch", "--quiet", "--create", "candidate")
     loop.configure(objective="balanced_accuracy", responder=CANDIDATE)
-    loop.run("dvc", "repro", "gate")
+    loop.run("dvc", "repro", "gate", "pairs")
     loop.commit("Let the candidate answer")
     yield f"candidate: {CANDIDATE} in place of {BASELINE}"
     yield from _gated(loop, "candidate", code=2)
@@ -252,18 +252,36 @@ def _check_lines(check: Mapping[str, Any]) -> Iterable[str]:
 
 
 def export_pairs(loop: Loop) -> Iterable[str]:
-    """Export preference pairs from the head-to-head votes."""
+    """Export preference pairs from the head-to-head votes, before a golden set holds their rows."""
+    loop.run("dvc", "repro", "pairs")
     found = loop.read("loop/pairs/metrics.json")
+    whole = loop.gitloop("pairs", "agree")["strata"][0]
+    loop.commit("Build the pairs")
     target = loop.inbox / "pairs.jsonl"
     exported = loop.gitloop("pairs", "export", "--output", str(target))
     lines = real_data.read_rows(target)
-    _require(len(lines) == exported["n_pairs"] == found["n_pairs"], "pairs were lost on export")
+    n_told = sum(exported["splits"].values()) + sum(exported["left_out"].values())
+    _require(n_told == found["n_pairs"], "pairs were lost on export")
+    _require(len(lines) == sum(exported["splits"].values()), f"{len(lines)} lines were written")
+    dropped = {reason: n for one in found["dropped"].values() for reason, n in one.items()}
     loop.figures["pairs"] = {
-        name: found[name] for name in ("n_pairs", "by_split", "dropped", "longer_chosen_rate")
+        "n_pairs": found["n_pairs"],
+        "by_split": found["by_split"],
+        "dropped": dropped,
+        "n_exported": len(lines),
+        "alpha": round(whole["alpha"]["value"], 6),
     }
     yield f"{found['n_pairs']} pairs from votes: {_counts(found['by_split'])}"
-    yield from _wrapped("  left out", _counts(found["dropped"]))
-    yield f"  the chosen answer is the longer one in {found['longer_chosen_rate']:.0%}"
+    yield from _wrapped("  left out", _counts(dropped))
+    yield f"  exported  {len(lines)}; {_counts(exported['left_out'])}"
+    yield f"  the chosen answer is the longer one in {found['length']['longer_rate']:.0%}"
+    yield f"  nominal alpha {whole['alpha']['value']:.3f}: by default, below 0.5 none would train"
+
+
+def refuse_pairs(loop: Loop) -> Iterable[str]:
+    """See that no pair trains once its conversation is in a golden set."""
+    loop.run("gitloop", "pairs", "export", "--output", str(loop.inbox / "late.jsonl"), code=5)
+    yield "none may train: every conversation has a golden row now (exit 5)"
 
 
 def settle(loop: Loop) -> Iterable[str]:
@@ -295,9 +313,10 @@ STAGES: dict[str, Stage] = {
     "votes": votes,
     "join, cluster, label": join_and_cluster,
     "agree and calibrate on all, for F1": agree_and_calibrate,
+    "pairs": export_pairs,
     "promote": promote,
     "gate the main line, for balanced accuracy": gate_main,
-    "pairs": export_pairs,
+    "pairs after promotion": refuse_pairs,
     "gate the candidate": gate_candidate,
     "settle": settle,
 }

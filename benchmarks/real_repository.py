@@ -34,7 +34,8 @@ PARAMS: dict[str, dict[str, Any]] = {
         for rubric, judge in JUDGES.items()
     },
     "target": {"use": "recorded", "table": "recorded/outputs.parquet"},
-    "pairs": {"sources": ["votes"]},
+    # The raters agree so little (alpha 0.20) that by default none of their pairs would train.
+    "pairs": {"sources": ["votes"], "agreement": {"drop_below": -1.0, "train_from": -1.0}},
 }
 """What a team would change of the parameters that `gitloop init` writes."""
 
@@ -132,8 +133,10 @@ class Loop:
         stages = pipeline["stages"]
         del stages["optimize"]
         stages["calibrate"]["deps"].append("recorded/scores.jsonl")
-        kept = [dep for dep in stages["score"]["deps"] if dep != "gitloop_target.py"]
-        stages["score"]["deps"] = [*kept, "recorded/outputs.parquet", "recorded/scores.jsonl"]
+        for stage in stages.values():
+            if "gitloop_target.py" in stage["deps"]:
+                stage["deps"].remove("gitloop_target.py")
+        stages["score"]["deps"] += ["recorded/outputs.parquet", "recorded/scores.jsonl"]
         yaml.dump(pipeline, path)
 
     def commit(self, message: str) -> None:

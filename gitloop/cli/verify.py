@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gitloop.steps.verify import VerifyReport
 
 
+_GATE = "loop/gate/gate.json"
+
+
 @click.command(cls=Verb)
 @click.argument("revision", required=False, metavar="[REV|A..B]")
 @click.option("--gate", "replays", is_flag=True, help="Derive the gate result again, offline.")
@@ -29,18 +32,20 @@ def verify(console: Console, *, revision: str | None, replays: bool) -> int:
     from gitloop.steps.verify import verify as step
 
     report = step(console.directory, revision, replays_gate=replays, progress=console.progress)
-    console.show(asdict(report), lambda: _lines(report))
+    console.show(asdict(report), lambda: _lines(report, is_derived=replays))
     if console.is_quiet and console.form == "text":
         for line in _findings(report):
             console.result(line)
     return ExitCode.DATA if report.findings else ExitCode.OK
 
 
-def _lines(report: VerifyReport) -> list[str]:
+def _lines(report: VerifyReport, *, is_derived: bool) -> list[str]:
     lines = [
         f"{found.name:<20} {found.version or '–':<24} {found.n_rows:>6} rows, {found.n_parts} parts"
         for found in report.sets
     ]
+    if is_derived and not any(found.path == _GATE for found in report.findings):
+        lines.append(f"{_GATE}: derived again from what is recorded, the same bytes")
     lines += _findings(report)
     n = len(report.findings)
     told = f"{n} finding{'s' if n != 1 else ''}" if n else "everything agrees"

@@ -262,7 +262,7 @@ def _prove() -> _Told:
         (
             Run("git status --short"),
             Run("dvc status"),
-            Run("gitloop verify"),
+            Run("gitloop verify --gate"),
             Run("gitloop status"),
         ),
     )
