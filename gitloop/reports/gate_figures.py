@@ -153,8 +153,14 @@ def shown_checks(value: Json) -> tuple[list[Json], list[Json]]:
     counted: list[Json] = []
     for check in value["checks"]:
         is_quiet = check["kind"] in SLICES and check["outcome"] in {"pass", "inconclusive"}
+        is_quiet = is_quiet and not _looks_worse(check)
         (counted if is_quiet else one_by_one).append(check)
     return one_by_one, counted
+
+
+def _looks_worse(check: Json) -> bool:
+    """Whether the interval lies below zero: a reader wants to see it, though it decides nothing."""
+    return bool(check["interval"]) and check["interval"]["high"] < 0
 
 
 def slices_told(counted: list[Json]) -> str:

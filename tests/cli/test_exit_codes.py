@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +116,20 @@ def test_a_bug_is_told_as_one(
     log = Path(told.split("report it with ")[1].split("\n")[0])
     assert "TypeError" in log.read_text()
     log.unlink()
+
+
+def test_an_interrupt_is_told_as_one(fresh: Repository, tmp_path: Path) -> None:
+    """Ctrl-C ends in 130, and nothing is half-written."""
+    pipe = tmp_path / "traces.jsonl"
+    os.mkfifo(pipe)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "gitloop", "capture", "import", str(pipe), "--format", "jsonl"],
+        cwd=fresh.root,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with pipe.open("w"):  # opens once the other side reads, and gives it nothing
+        running.send_signal(signal.SIGINT)
+    told = running.communicate()[1]
+    assert (running.returncode, "interrupted" in told) == (130, True)
+    assert list((fresh.root / "data").rglob("*.parquet*")) == []

@@ -187,6 +187,17 @@ def test_a_cohort_cannot_hide_behind_the_average() -> None:
     assert report.exit_code == 2
 
 
+def test_a_loss_that_does_not_outlast_correction_is_no_pass() -> None:
+    """Six of sixty rows lost show by themselves, not among eight cohorts: neither fail nor pass."""
+    cohorts = [f"c{n % 8}" for n in range(480)]
+    lost = {8 * n for n in range(6)}
+    now = [0.0 if n in lost else 1.0 for n in range(480)]
+    check = only(decide(gate_inputs(now, [1.0] * 480, user_cohort=cohorts)), "cohort", "c0")
+    assert check.p == pytest.approx(1 / 64)
+    assert check.outcome == "inconclusive"
+    assert "by itself, but not among so many checks" in check.message
+
+
 def test_only_rows_with_the_same_pins_compare() -> None:
     """A baseline of another rubric version is stale with the reason, and blocks nothing alone."""
     inputs = gate_inputs([1.0] * 40)

@@ -191,6 +191,8 @@ class _Judge:
             return "pass" if shown else "inconclusive", f"{told}: {wanted}"
         if tested.rejected:
             return "pass", f"{told}: beyond chance, but within the noise floor of {percent(noise)}"
+        if tested.p is not None and tested.p < self._inputs.policy.alpha and -effect > noise:
+            return "inconclusive", f"{told}: a loss by itself, but not among so many checks"
         return self._without_loss(comparison, result, told)
 
     def _without_loss(
