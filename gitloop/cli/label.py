@@ -41,7 +41,8 @@ INTERRUPT = {"\x03", "\x04", ""}
     type=click.Choice(["trace", "span", "session", "tool_call", "prototype_run", "golden_row"]),
     default="trace",
     show_default=True,
-    help="What to look at.",
+    metavar="KIND",
+    help="What to look at: trace, span, session, tool_call, prototype_run or golden_row.",
 )
 @click.option(
     "--sample",
@@ -247,16 +248,16 @@ def _case(question: Question) -> list[str]:
     item, case = question.item, question.item.case
     parts = (case.title, case.route, case.user_cohort, case.cluster_name)
     place = _printable(" · ".join(part for part in parts if part))
-    lines = [
-        "",
-        style(f"{question.number}/{question.n_questions}  {item.rubric}", bold=True)
-        + (f"  {place}" if place else ""),
-        style("─" * WIDTH, dim=True),
-    ]
-    lines += _field("guidance", question.guidance)
+    head = f"{question.number}/{question.n_questions}  {item.rubric}"
+    space = WIDTH - len(head) - 2
+    place = place if len(place) <= space else f"{place[: space - 1]}…"
+    lines = ["", style(head, bold=True) + (f"  {place}" if place else "")]
+    lines.append(style("─" * WIDTH, dim=True))
+    lines += _field(f"guidance {question.guidance_version}", question.guidance)
     for passage in case.passages:
         lines += _field("assistant" if passage.name == "it" else passage.name, passage.text)
-    return lines + _field("answer", case.output or "(no answer)") + _opinions(item)
+    lines += _field("answer", case.output or "(no answer)") + _opinions(item)
+    return lines + _field("question", question.form.question)
 
 
 def _opinions(item: Item) -> list[str]:

@@ -16,9 +16,12 @@ import pytest
 from gitloop.core.label import Session
 from gitloop.errors import ConfigError, DataError
 from gitloop.pages.server import LocalServer
-from gitloop.steps.label import LabelPlan, LabelReport
+from gitloop.steps.label import LabelPlan, LabelReport, open_session
+from gitloop.steps.label.desk import Desk
 from gitloop.steps.label.page import label_page
+from gitloop.steps.label.session import open_queue
 from gitloop.storage.labels import append_labels, read_labels
+from gitloop.workspace import Workspace
 from tests.labelled import label, labelled_repository
 from tests.repositories import Repository
 
@@ -322,3 +325,22 @@ def test_a_faulty_label_file_opens_no_page(tmp_path: Path) -> None:
     repository.gen({"labels/amara.jsonl": "nonsense\n"})
     with pytest.raises(DataError, match=r"labels/amara\.jsonl:1: not valid JSON"):
         label_page(repository.root, LabelPlan("amara", n_sample=2), lambda *_: None)
+
+
+def test_what_another_senior_settled_is_done(tmp_path: Path) -> None:
+    """A dispute that is settled waits for nobody; the next senior starts at what is open."""
+    repository = labelled_repository(tmp_path / "repository", 2)
+    for n in range(2):
+        append_labels(repository.root, "amara", [label(f"t00{n}", "pass")])
+        append_labels(repository.root, "bo", [label(f"t00{n}", "fail", "bo")])
+    append_labels(repository.root, "chen", [label("t000", "fail", "chen", role="senior")])
+    workspace = Workspace(repository.root)
+    plan = LabelPlan("dana", is_senior=True)
+    session = open_session(workspace, plan)
+    desk = Desk(workspace, session, open_queue(workspace, session, plan), plan)
+    shown = desk.overview()
+    assert [question["id"] for question in shown["questions"]] == ["t000", "t001"]
+    assert [state["saved"] for state in shown["states"]] == [True, False]
+    assert desk.n_left == 1
+    said = [(one["annotator"], one["label"]) for one in desk.look(1, "w")["opinions"]]
+    assert said == [("amara", "pass"), ("bo", "fail")]

@@ -39,6 +39,7 @@ class Desk:
         self._session = session
         self._plan = plan
         self._questions = (*queue.done, *queue.items)
+        self._settled = {_name(item) for item in queue.done if session.role == "senior"}
         self._gone = queue.gone
         self._rules = rules(workspace, session)
         self._turn = threading.RLock()
@@ -59,16 +60,16 @@ class Desk:
 
     @property
     def n_left(self) -> int:
-        """How many questions have no label of this person under the current guidance."""
+        """How many questions still wait for this person under the current guidance."""
         with self._turn:
-            return sum(self._current(item) is None for item in self._questions)
+            return sum(not self._is_done(item) for item in self._questions)
 
     def overview(self) -> dict[str, Any]:
         """Every question in a line, and how far each has come."""
         with self._turn:
             drafts = read_drafts(self._workspace.root, self._session.annotator)
             states = [
-                {"saved": self._current(item) is not None, "draft": _name(item) in drafts}
+                {"saved": self._is_done(item), "draft": _name(item) in drafts}
                 for item in self._questions
             ]
             shown = core.overview(self._session, self._questions, self._rules)
@@ -169,6 +170,10 @@ class Desk:
             return core.label_row(self._session, item, answer, at=at)
         except ValueError as error:
             raise Refusal(str(error)) from error
+
+    def _is_done(self, item: Item) -> bool:
+        """Whether it is answered; another senior's word settles a dispute too."""
+        return _name(item) in self._settled or self._current(item) is not None
 
     def _current(self, item: Item) -> dict[str, Any] | None:
         """The person's label in force under the current guidance."""

@@ -22,6 +22,7 @@ class Question:
     Attributes:
         item: The case, its rubric and, for seniors, what annotators said.
         guidance: What annotators are told about the rubric.
+        guidance_version: Its version.
         form: How it is answered.
         number: Which question of this session it is, from 1.
         n_questions: How many there are.
@@ -29,6 +30,7 @@ class Question:
 
     item: Item
     guidance: str
+    guidance_version: str
     form: LabelForm
     number: int
     n_questions: int
@@ -87,7 +89,8 @@ def label(directory: Path, ask: Ask, plan: LabelPlan) -> LabelReport:
     for number, item in enumerate(queue.items, start=1):
         form = core.form_of(session, item)
         words = guidance.get(item.rubric, "")
-        answer = ask(Question(item, words, form, number, len(queue.items)))
+        version = session.guidance_version
+        answer = ask(Question(item, words, version, form, number, len(queue.items)))
         if isinstance(answer, Given):
             row = core.label_row(session, item, answer, at=workspace.now())
             append_labels(workspace.root, session.annotator, [row])
