@@ -45,8 +45,9 @@ def promote(
 ) -> None:
     """Turn agreed cases of failure clusters into golden rows, as a commit on a branch.
 
-    Your index, work tree and HEAD stay as they are. Each case that is left out is counted, with its
-    reason. Secrets block a promotion; personal data is masked or blocked, as dataset.yaml says.
+    Your index, work tree and HEAD stay as they are. Prints the pull request's body (not with
+    --quiet), the branch, and each case that is left out, with its reason. Secrets block a
+    promotion; personal data is masked or blocked, as dataset.yaml says.
 
     Example: gitloop promote 3fa2c1 --set refunds
     """
@@ -68,7 +69,9 @@ def promote(
         console.result(report.body)
         return
     value = asdict(report) | {"pull_request": asdict(opened) if opened else None}
-    console.show(value, lambda: _lines(report, opened))
+    says_body = not console.is_quiet and (opened is None or opened.url is None)
+    body = [*report.body.splitlines(), ""] if says_body else []
+    console.show(value, lambda: [*body, *_lines(report, opened)])
 
 
 def _lines(report: PromoteReport, opened: PullRequest | None) -> list[str]:

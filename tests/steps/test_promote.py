@@ -268,6 +268,19 @@ def test_immediate_fix_comes_from_the_brief(repository: Repository) -> None:
     assert "Tell them the form is broken" in report.body
 
 
+def test_users_words_in_a_brief_are_not_repeated(repository: Repository) -> None:
+    """An immediate fix that quotes a user is named, not copied into record and pull request."""
+    make_promotable(repository, [failure(0)])
+    quote = {"trace_id": "t0000", "quote": "My flat is 12 Elm Road"}
+    brief = {"immediate_fix": f'A user wrote "{quote["quote"]}"', "immediate_fix_rests_on": quote}
+    repository.gen({"loop/cluster/briefs/c1.yaml": json.dumps(brief)})
+    report = run(repository)
+    (record,) = golden(repository, str(report.branch)).records()
+    told = str(record.content["clusters"][0]["immediate_fix"])
+    assert told == "a user's own correction, quoted in loop/cluster/briefs/c1.yaml"
+    assert "Elm Road" not in report.body
+
+
 def test_labels_of_unpinned_rubrics_do_not_count(repository: Repository) -> None:
     """A rubric that params.yaml does not pin has no say in a golden row."""
     found: Failure = failure(0)

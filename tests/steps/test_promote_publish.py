@@ -101,8 +101,12 @@ def test_command_opens_it(
     """`gitloop promote --pr` prints the address, or the commands."""
     args = ["promote", "--all", "--set", "support", "--pr", "-C", str(hub.root)]
     assert invoke(args) == 0
-    assert "gh pr create" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "gh pr create" in told
+    assert told.startswith("## Promote 1 row into `support`")
     hub.git("branch", "-D", hub.git("branch", "--list", "gitloop/*", "--format=%(refname:short)"))
     program(tmp_path, "gh", FAKE)
     assert invoke(args) == 0
-    assert "https://forge.example/1" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "https://forge.example/1" in told
+    assert "## Promote" not in told

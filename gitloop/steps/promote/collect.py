@@ -182,4 +182,9 @@ def _immediate_fix(root: Path, cluster_id: str) -> str | None:
             f"the immediate fix of cluster {cluster_id}: {', '.join(kinds)}",
             hint=f"revoke it, and edit {source}",
         )
+    # A brief that no person edited may quote a user; what users write is not repeated.
+    rests_on = value.get("immediate_fix_rests_on")
+    quote = rests_on.get("quote") if isinstance(rests_on, Mapping) else None
+    if quote and str(quote) in str(fix):
+        return f"a user's own correction, quoted in {source}"
     return core.mask(str(fix))[0]
