@@ -194,7 +194,8 @@ def _rubric(found: CalibratedRubric) -> list[str]:
     lines = [f"{name}  {style(found.status, fg=COLOURS[found.status])}  {counts}"]
     if found.threshold is not None:
         bounds = _bounds(found.interval)
-        lines.append(f"  score {found.comparison} {found.threshold:g}{bounds} passes")
+        passes = f"score {found.comparison} {found.threshold:g}{bounds} passes"
+        lines += _wrapped(passes + _plateau(found), "  ")
         lines.append(f"  {found.objective} {_value(found)}")
     lines += _routes(found) + _trust(found)
     for finding in found.findings:
@@ -235,7 +236,16 @@ def _value(found: CalibratedRubric) -> str:
     value = "–" if found.objective_value is None else f"{found.objective_value:.3f}"
     held_out = found.cross_fitted_value
     shown = "no held-out figure" if held_out is None else f"{held_out:.3f} held out"
+    if found.optimism is not None and found.optimism > 0:
+        shown += f" (optimism {found.optimism:.3f})"
     return f"{value}{_bounds(found.objective_interval)}, {shown}"
+
+
+def _plateau(found: CalibratedRubric) -> str:
+    """The neighbouring thresholds that do as well; "" where there is just the one."""
+    if found.plateau is None or found.plateau[0] == found.plateau[1]:
+        return ""
+    return f"; all from {found.plateau[0]:g} to {found.plateau[1]:g} do as well"
 
 
 def _bounds(interval: Interval | None) -> str:

@@ -40,11 +40,13 @@ def figures(card: Json) -> list[tuple[str, str, str]]:
     found, rates = card["calibration"], card["rates"]
     held_out = found["cross_fitted_value"]
     return [
+        ("line", bounded(found["threshold"], found["interval"]), _line(found)),
         (
             objective(card),
             bounded(found["objective_value"], found["objective_interval"]),
             "at the line, on the rows that chose it"
-            + ("" if held_out is None else f"; {held_out:.2f} on rows that did not"),
+            + ("" if held_out is None else f"; {held_out:.2f} on rows that did not")
+            + ("" if not found["optimism"] else f", optimism {found['optimism']:.2f}"),
         ),
         ("accuracy", rate(rates["accuracy"]), _against_base(rates)),
         ("sensitivity", rate(rates["sensitivity"]), "of what people pass, the judge passes"),
@@ -77,6 +79,18 @@ def _position(found: Json) -> tuple[str, str]:
         said = "no order is surely preferred"
     flips = bounded(found["flip_rate"], found["flip_interval"])
     return flips, f"of verdicts turn with the order, of {found['n']}; {said}"
+
+
+def _line(found: Json) -> str:
+    """The plateau that the line is the middle of, and the lines that routes have of their own."""
+    said = []
+    if found["plateau"] and found["plateau"][0] < found["plateau"][1]:
+        said.append(f"all from {found['plateau'][0]:g} to {found['plateau'][1]:g} do as well")
+    own = {route: part["threshold"] for route, part in sorted(found["routes"].items())}
+    routes = [f"{route} {line:g}" for route, line in own.items() if line is not None]
+    if routes:
+        said.append(f"on routes: {', '.join(routes)}")
+    return "; ".join(said)
 
 
 def _against_base(rates: Json) -> str:
@@ -167,10 +181,16 @@ def trust(card: Json) -> list[str]:
             f" {held['disagreement']:.0%}{among}"
         )
     if (kept := found["abstention"]) is not None:
-        lines.append(
-            kept["reason"]
-            or f"deciding only from a confidence of {kept['confidence']:.2f}, the judge covers"
-            f" {kept['coverage']:.0%} and errs on at most {kept['max_error']:.0%} of that"
-            f" (risk {kept['risk']:.0%}); the rest is for people: gitloop label --abstained"
-        )
+        lines.append(kept["reason"] or _alone(kept))
     return lines
+
+
+def _alone(kept: Json) -> str:
+    """How much the judge may decide alone, and at what risk."""
+    wrong = f"wrong on at most {kept['max_error']:.0%} of that (risk {kept['risk']:.0%})"
+    if not kept["confidence"]:
+        return f"the judge may decide every row alone: it is {wrong}"
+    return (
+        f"from a confidence of {kept['confidence']:.2f} the judge may decide alone,"
+        f" {kept['coverage']:.0%} of the items: it is {wrong}; the rest is for people"
+    )

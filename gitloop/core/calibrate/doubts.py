@@ -37,7 +37,7 @@ def unscored(evidence: Evidence, n_scored: int, scores: pl.DataFrame) -> list[Fi
     message = f"the judge gave no score for {missing} of {count(n_items, 'labelled item')}" + (
         f" ({told})" if told else ""
     )
-    code = "no_scores" if missing > MAX_UNSCORED * n_items else "missing_scores"
+    code = "no_scores" if missing >= MAX_UNSCORED * n_items else "missing_scores"
     return [Finding(code, message)]
 
 

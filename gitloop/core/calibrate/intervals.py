@@ -25,8 +25,8 @@ def objective_interval(rows: Rows, fitted: Fitted, draws: Draws) -> Interval | N
     Sensitivity, specificity and prevalence at the chosen threshold get Jeffreys' Beta posteriors;
     the objective follows from them. Its value on the rows that chose the threshold is too high by
     the optimism (Efron & Tibshirani 1993, §17.6), and the true optimum lies between the two: the
-    lower end moves down by the optimism, the upper end stays. Grouped rows count for as many as
-    their design effect leaves.
+    lower end moves down by the optimism, the upper end stays, and never lies below what was seen.
+    Grouped rows count for as many as their design effect leaves.
     """
     confusion = fitted.swept.confusion
     if confusion is None:
@@ -37,6 +37,8 @@ def objective_interval(rows: Rows, fitted: Fitted, draws: Draws) -> Interval | N
     tails = [(1.0 - draws.level) / 2.0, (1.0 + draws.level) / 2.0]
     low, high = np.nanquantile(values, tails)
     low -= max(0.0, fitted.resampled.optimism or 0.0)
+    if fitted.swept.value is not None:
+        high = max(high, fitted.swept.value)
     best = 0.0 if fitted.swept.policy.objective.name == "cost" else _AT_MOST
     return Interval(float(min(low, best)), float(min(high, best)), draws.level, "beta-posterior")
 

@@ -45,10 +45,12 @@ class CalibratedRubric:
         threshold: Score from which an output passes, or None.
         comparison: ">=" or ">".
         interval: Of the threshold, or None.
+        plateau: First and last of the neighbouring thresholds that do as well, or None.
         objective: What was maximised.
         objective_value: On the rows that chose the threshold: optimistic.
         objective_interval: Of it, or None.
         cross_fitted_value: On rows that did not choose it, or None.
+        optimism: `objective_value` minus `cross_fitted_value`, or None.
         n: Items with a verdict and a score.
         n_positive: Items that people pass.
         reason: Why there is no threshold; "" when there is one.
@@ -64,10 +66,12 @@ class CalibratedRubric:
     threshold: float | None
     comparison: str
     interval: Interval | None
+    plateau: tuple[float, float] | None
     objective: str
     objective_value: float | None
     objective_interval: Interval | None
     cross_fitted_value: float | None
+    optimism: float | None
     n: int
     n_positive: int
     reason: str
@@ -177,10 +181,12 @@ def _line(workspace: Workspace, found: Calibration) -> CalibratedRubric:
         threshold=found.threshold,
         comparison=found.comparison,
         interval=found.interval,
+        plateau=found.plateau,
         objective=found.objective,
         objective_value=found.objective_value,
         objective_interval=found.objective_interval,
         cross_fitted_value=found.cross_fitted_value,
+        optimism=found.optimism,
         n=found.n,
         n_positive=found.n_positive,
         reason=found.reason,
