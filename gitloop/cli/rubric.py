@@ -11,7 +11,14 @@ from gitloop.cli.options import Console, Verb, Verbs, pass_console, style
 from gitloop.errors import ExitCode
 
 if TYPE_CHECKING:
-    from gitloop.steps.rubric import LintReport, RubricDetail, RubricLine
+    from gitloop.steps.rubric import (
+        AddReport,
+        LintReport,
+        RubricDetail,
+        RubricDiff,
+        RubricLine,
+        ShelfLine,
+    )
 
 
 @click.group(cls=Verbs)
@@ -53,6 +60,75 @@ def lint(console: Console, names: tuple[str, ...]) -> int:
     report = lint_rubrics(console.directory, names)
     console.show(asdict(report), lambda: _faults(report))
     return ExitCode.CONFIG if report.faults else ExitCode.OK
+
+
+@rubric.command("diff", cls=Verb)
+@click.argument("name")
+@click.argument("before", default="HEAD")
+@click.argument("after", required=False)
+@pass_console
+def diff(console: Console, name: str, before: str, after: str | None) -> None:
+    """How rubric NAME changed between BEFORE and AFTER, by default HEAD and the work tree.
+
+    Says whether scores of the two may be compared.
+    """
+    from gitloop.steps.rubric import diff_rubric
+
+    found = diff_rubric(console.directory, name, before, after)
+    console.show(asdict(found), lambda: _diff(found))
+
+
+@rubric.command("shelf", cls=Verb)
+@pass_console
+def shelf(console: Console) -> None:
+    """The ready rubrics that gitloop brings along."""
+    from gitloop.steps.rubric import list_shelf
+
+    found = list_shelf()
+    console.show({"rubrics": [asdict(line) for line in found]}, lambda: _shelf(found))
+
+
+@rubric.command("add", cls=Verb)
+@click.argument("name")
+@pass_console
+def add(console: Console, name: str) -> None:
+    """Copy the ready rubric NAME to rubrics/, from where it is yours to change."""
+    from gitloop.steps.rubric import add_rubric
+
+    found = add_rubric(console.directory, name)
+    console.show(asdict(found), lambda: _added(found))
+
+
+def _diff(found: RubricDiff) -> list[str]:
+    if not found.lines:
+        return [f"{found.rubric} is the same, version {found.after}"]
+    colours = {"+": "green", "-": "red"}
+    lines = [style(line, fg=colours.get(line[:1])) for line in found.lines]
+    if found.is_silent:
+        told = f"version {found.after} has two texts: bump it, because scores of both would mix"
+        return [*lines, f"{style('x', fg='red')} {told}"]
+    if found.is_rescored:
+        told = f"{found.before} → {found.after}: a change point; scores of the two do not compare"
+        return [*lines, told]
+    return [*lines, "nothing that changes a score; scores of the two compare"]
+
+
+def _shelf(found: list[ShelfLine]) -> list[str]:
+    lines = []
+    for line in found:
+        judges = f"local ({line.metric}), openai" if line.metric else "openai"
+        lines.append(f"{style(line.rubric, bold=True)}  {judges}; needs {', '.join(line.requires)}")
+        lines.append(f"  {line.description}")
+    return [*lines, "next: gitloop rubric add NAME"]
+
+
+def _added(found: AddReport) -> list[str]:
+    return [
+        f"{style(found.path, bold=True)}  for {', '.join(found.judges)}",
+        "params.yaml: rubrics:",
+        f"  {found.pin}",
+        "next: gitloop rubric lint",
+    ]
 
 
 def _table(found: list[RubricLine]) -> list[str]:

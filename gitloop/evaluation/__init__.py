@@ -28,6 +28,7 @@ from gitloop.evaluation.judging import (
 from gitloop.evaluation.planning import PlannedCalls, plan_judge, plan_target
 from gitloop.evaluation.recorded import call_store
 from gitloop.evaluation.running import open_target, run_target, with_outputs
+from gitloop.evaluation.versions import refuse_silent_changes, silent_change
 
 __all__ = [
     "BoundJudge",
@@ -51,9 +52,11 @@ __all__ = [
     "plan_judge",
     "plan_target",
     "refuse_errors",
+    "refuse_silent_changes",
     "require_dependencies",
     "run_target",
     "score_row",
+    "silent_change",
     "storable",
     "with_outputs",
 ]

@@ -52,3 +52,14 @@ def dataset(set_name: str) -> str:
 def text(name: str) -> str:
     """A file of this package, as text."""
     return (files(__package__) / "files" / name).read_text(encoding="utf-8")
+
+
+def shelf_names() -> list[str]:
+    """The ready rubrics, by name."""
+    found = (files(__package__) / "shelf").iterdir()
+    return sorted(entry.name.removesuffix(".yaml") for entry in found)
+
+
+def shelf_text(name: str) -> str:
+    """A ready rubric's file, one of `shelf_names`."""
+    return (files(__package__) / "shelf" / f"{name}.yaml").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ _ROOMS = {
     "form": ("length", "one_line", "is_email", "links", "numeric", "citations"),
     "similarity": ("similarity",),
     "overlap": ("bleu", "rouge", "chrf"),
+    "embedding": ("embedding",),
     "grounding": ("grounded",),
     "retrieval": (
         "context_recall",
@@ -30,6 +31,7 @@ _ROOMS = {
         "invisible_characters",
         "scripts",
     ),
+    "content": ("language", "topic", "personal_data"),
 }
 """Module → the metrics in it, each the constant of its name in capitals."""
 

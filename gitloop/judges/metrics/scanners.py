@@ -270,7 +270,7 @@ def _mixes_scripts(word: str) -> bool:
     return len({script(c) for c in word} & set(_SCRIPTS)) > 1
 
 
-def _scanner(
+def scanner(
     name: str,
     doc: str,
     make: Callable[[Mapping[str, Any]], Find],
@@ -315,24 +315,24 @@ def _foreign(arguments: Mapping[str, Any]) -> Find:
     return find
 
 
-JAILBREAK = _scanner(
+JAILBREAK = scanner(
     "jailbreak", "the text does not try to lift the model's rules", lambda _: jailbreaks
 )
-CODE_INJECTION = _scanner("code_injection", "the text injects no code", lambda _: code)
-SECRETS = _scanner(
+CODE_INJECTION = scanner("code_injection", "the text injects no code", lambda _: code)
+SECRETS = scanner(
     "secrets", "the text gives away no key, token or password", lambda _: secrets, of="output"
 )
-MALICIOUS_URL = _scanner(
+MALICIOUS_URL = scanner(
     "malicious_url",
     "no web address in the text hides where it leads; no address is visited",
     lambda given: lambda text: suspect_links(text, given["protect"]),
     {"protect": Argument("words", "hosts that no other may look like", default=())},
     of="output",
 )
-INVISIBLE_CHARACTERS = _scanner(
+INVISIBLE_CHARACTERS = scanner(
     "invisible_characters", "the text holds nothing that a reader cannot see", lambda _: invisible
 )
-SCRIPTS = _scanner(
+SCRIPTS = scanner(
     "scripts",
     "the text is written in known scripts",
     _foreign,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitloop.documents import nearest, parse
+from gitloop.documents import nearest
 from gitloop.errors import ConfigError, GitloopError
-from gitloop.evaluation import judge_name, open_judge
+from gitloop.evaluation import judge_name, open_judge, silent_change
 from gitloop.params import Rubric, parse_rubric
 from gitloop.plugins import names as names_of
 from gitloop.storage.files import read_text
@@ -170,7 +170,8 @@ def _faults(workspace: Workspace, name: str) -> list[str]:
             found.append(error.message)
     elif rubric.name != name:
         found.append(f"rubrics/{name}.yaml is named {rubric.name}")
-    return found + _silent_changes(workspace, rubric, name)
+    silent = silent_change(workspace, rubric)
+    return [*found, silent] if silent else found
 
 
 def _unknown_kinds(rubric: Rubric, name: str) -> list[str]:
@@ -182,34 +183,3 @@ def _unknown_kinds(rubric: Rubric, name: str) -> list[str]:
         told = f"rubrics/{name}.yaml: scorer.{kind}: no judge of that name is installed"
         found.append(told + (f"; did you mean {like}?" if like else ""))
     return found
-
-
-def _silent_changes(workspace: Workspace, rubric: Rubric, name: str) -> list[str]:
-    """Whether an earlier commit has the same version of the rubric with another content."""
-    source = f"rubrics/{name}.yaml"
-    if workspace.git.head() is None:
-        return []
-    raw = workspace.git.text("log", "--raw", "--no-abbrev", "--format=%h", "HEAD", "--", source)
-    commit = ""
-    for line in raw.splitlines():
-        if not line.startswith(":"):
-            commit = line or commit
-            continue
-        blob = line.split()[3]
-        earlier = _parsed(workspace, blob, source)
-        if earlier and earlier.version == rubric.version and earlier.sha256 != rubric.sha256:
-            told = f"{source} is version {rubric.version}, and so is another text of it in {commit}"
-            return [f"{told}: bump it there and in params.yaml, because scores of both would mix"]
-    return []
-
-
-def _parsed(workspace: Workspace, blob: str, source: str) -> Rubric | None:
-    """The rubric in a blob, or None where it was deleted or faulty then."""
-    if set(blob) == {"0"}:
-        return None
-    content = workspace.git.run("cat-file", "blob", blob)
-    try:
-        value = parse(content.decode(), source=source).value
-        return parse_rubric(content.decode(), source=source) if value else None
-    except (ConfigError, UnicodeDecodeError):
-        return None
