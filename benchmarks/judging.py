@@ -1,6 +1,9 @@
-"""How good and how fast the local judges are, on public data with human labels.
+"""How good and how fast the judges are, on public data with human labels.
 
-    python benchmarks/judging.py --data ../shared/data
+    python benchmarks/judging.py --data ../shared/data --peers PEERS_PYTHON
+
+PEERS_PYTHON is an interpreter of another environment that has deepeval and inspect-ai, which are
+timed against the same server in the same run; without it they are reported as absent.
 
 Quality is the AUROC against people. Nothing was tuned to these files: the weights of `grounded` are
 round numbers, and the neighbours of each give the same figures to two places (--sweep shows it).
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,9 +25,12 @@ from typing import Any
 
 from sklearn.metrics import roc_auc_score
 
+from gitloop.judges.classifier.training import Lesson, train
 from gitloop.judges.local import LocalJudge
 from gitloop.judges.metrics import grounding, scanners
+from gitloop.judges.metrics.content import language, personal_data
 from gitloop.judges.metrics.refusal import refusal
+from gitloop.judges.metrics.scanners import script
 from gitloop.judges.openai import OpenaiJudge
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case
@@ -125,6 +132,40 @@ def quality(data: Path) -> None:
     print(f"{'  RAGAS by an LLM (recorded)':36}{n:6} cases  AUROC {llm:.3f}")
 
 
+def learned(data: Path) -> None:
+    """Print what the classifier comes to on rows whose group it has not seen."""
+    rubric = Rubric(name="grounded", version="1", scorer={"classifier": {}})
+    sets = (("BEGIN", begin(data), 0.95), ("MTRAG", mtrag(data), None))
+    for name, labelled, goal in sets:
+        folder = {"BEGIN": "begin", "MTRAG": "mtrag"}[name]
+        groups = {
+            row["trace_id"]: str(row.get("group_id") or row["trace_id"])
+            for row in _rows(data / folder / "traces.jsonl")
+        }
+        lessons = [
+            Lesson(
+                {
+                    "input": case.input,
+                    "context": case.context,
+                    "reference": None,
+                    "output": case.output,
+                },
+                passes,
+                groups[case.item_id],
+            )
+            for case, passes in labelled
+        ]
+        found = [train(rubric, lessons, folds=5, seed=seed).training for seed in range(5)]
+        told = ", ".join(f"{one.auroc:.3f}" for one in found)
+        middle = statistics.median(one.auroc for one in found)
+        error = statistics.median(one.calibration_error for one in found)
+        wanted = f"  goal {goal:.2f}" if goal else ""
+        print(
+            f"{f'{name}, classifier, by group':36}{found[0].n:6} cases  AUROC {middle:.3f}"
+            f" ({told}), calibration error {error:.3f}{wanted}"
+        )
+
+
 def sweep(data: Path) -> None:
     """Print what becomes of the figures when one weight moves: they must not depend on it."""
     sets = {"BEGIN": begin(data), "MTRAG": mtrag(data)}
@@ -185,6 +226,9 @@ SCANNERS: dict[str, Callable[[str], object]] = {
     "malicious_url": scanners.suspect_links,
     "invisible_characters": scanners.invisible,
     "refusal": refusal,
+    "personal_data": personal_data,
+    "scripts": lambda text: any(script(c) not in ("LATIN", "") for c in text),
+    "language (not English)": lambda text: language(text) not in ("en", ""),
 }
 
 
@@ -218,11 +262,20 @@ def false_alarms(data: Path) -> None:
         print(f"{f'false alarms of {name}':36}{hits:6} of {len(texts):,} texts")
 
 
-def throughput(n_calls: int = 640, concurrency: int = 16, latency_s: float = 0.1) -> None:
-    """Print how near a judge comes to n ÷ concurrency × latency against a loopback server."""
+def throughput(
+    peers: str | None, n_calls: int = 640, concurrency: int = 16, latency_s: float = 0.1
+) -> None:
+    """Print how near judges come to n ÷ concurrency × latency against a loopback server.
+
+    Args:
+        peers: An interpreter that has the peers, or None.
+        n_calls: Calls.
+        concurrency: Calls at a time.
+        latency_s: Seconds that the server takes for each.
+    """
 
     def respond(_payload: dict[str, Any], _nth: int) -> Reply:
-        reply = said('{"reason": "so", "verdict": "pass"}')
+        reply = said('{"reason": "so. GRADE: C", "verdict": "pass", "score": 9}')
         reply.delay_s = latency_s
         return reply
 
@@ -237,9 +290,30 @@ def throughput(n_calls: int = 640, concurrency: int = 16, latency_s: float = 0.1
         seconds = timed(
             lambda: store.ask("judge", requests, made.call, batch=32, stream=made.stream)
         )
-    ideal = n_calls / concurrency * latency_s
-    told = f"{n_calls} calls, {concurrency} at a time, {latency_s:g} s each"
-    print(f"{told:36}{ideal / seconds:10.2f} of the ideal  goal 0.95")
+        ideal = n_calls / concurrency * latency_s
+        told = f"{n_calls} calls, {concurrency} at a time, {latency_s:g} s each"
+        print(f"{told:36}{ideal / seconds:10.3f} of the ideal  goal 0.95")
+        if peers is None:
+            print("  deepeval, inspect-ai: absent (--peers names no interpreter)")
+            return
+        program = str(Path(__file__).with_name("judging_peers.py"))
+        asked = len(server.asked)
+        command = [peers, program, server.url, str(n_calls), str(concurrency)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout or ():
+                if not line.startswith('{"peer"'):
+                    continue
+                found = json.loads(line)
+                made_calls, asked = len(server.asked) - asked, len(server.asked)
+                name = f"  {found['peer']} {found.get('version', '')}"
+                if "absent" in found:
+                    print(f"{name}: absent ({found['absent']})")
+                    continue
+                best = made_calls / concurrency * latency_s
+                print(
+                    f"{name:36}{best / found['seconds']:10.3f} of the ideal"
+                    f"  ({made_calls} calls in {found['seconds']:.1f} s; ours {seconds:.1f} s)"
+                )
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -253,16 +327,22 @@ def main() -> int:
     """Print every figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--peers", help="an interpreter that has deepeval and inspect-ai")
+    parser.add_argument("--only", choices=["quality", "alarms", "speed"], help="just this part")
     parser.add_argument("--sweep", action="store_true", help="move each weight as well")
     options = parser.parse_args()
     if not (options.data / "begin").is_dir():
         print(f"{options.data} does not hold the public data", file=sys.stderr)
         return 5
-    quality(options.data)
-    false_alarms(options.data)
-    speed(options.data)
-    replay(100_000)
-    throughput()
+    if options.only in (None, "quality"):
+        quality(options.data)
+        learned(options.data)
+    if options.only in (None, "alarms"):
+        false_alarms(options.data)
+    if options.only in (None, "speed"):
+        speed(options.data)
+        replay(100_000)
+        throughput(options.peers)
     if options.sweep:
         sweep(options.data)
     return 0

@@ -17,7 +17,6 @@ from gitloop.evaluation import (
     judge_name,
     judge_selected,
     open_judge,
-    refuse_silent_changes,
     require_dependencies,
 )
 from gitloop.protocols import Progress, silent
@@ -117,7 +116,6 @@ def calibrate(directory: Path, progress: Progress = silent) -> CalibrateReport:
     gathered = gather(workspace, scan.labels, read_traces(workspace))
     judges = [open_judge(workspace, found.rubric) for found in gathered]
     require_dependencies(workspace, "gitloop calibrate", judges)
-    refuse_silent_changes(workspace, [bound.rubric for bound in judges])
     store = call_store(workspace, f"{FOLDER}/calls.parquet")
     shown = {found.rubric: cases(found.items) for found in gathered if found.items.height}
     scores = judge_selected(workspace, shown, store, progress) if shown else SCORES.empty()
