@@ -54,6 +54,8 @@ def _lines(report: JoinReport) -> list[str]:
     lines += [f"  {_rate(name, signals[name])}" for name in often[:_SHOWN_SIGNALS]]
     if report.n_waiting:
         lines.append(f"  {report.n_waiting:,} events wait in the spool: gitloop capture seal")
+    if report.n_requests:
+        lines.append(f"  {report.n_requests:,} requests of spans wait: gitloop capture seal")
     if report.strays:
         lines.append(f"  not read, as no pointer names it: {report.strays[0]}"[:80])
     lines.append("next: gitloop cluster")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -19,7 +21,8 @@ from gitloop.storage.parts import track
 from gitloop.tables import DEBUG_ONLY, FEEDBACK, JOINED, TRACES
 from tests.repositories import Repository
 
-FILES = ("joined.parquet", "debug_only.parquet", "metrics.json")
+FILES = ("joined.parquet", "debug_only.parquet", "metrics.json", "rates.csv")
+README = Path(__file__).parents[2] / "README.md"
 
 
 def outputs(repository: Repository) -> list[bytes]:
@@ -52,6 +55,38 @@ def test_every_event_ends_in_one_of_two_tables(scenario: Repository) -> None:
     assert metrics["n_events"] == joined.height + debug_only.height
     assert metrics["n_traces"] == 200
     assert 0 < debug_only.height < 20
+
+
+def test_the_plot_has_every_rate_with_its_exposure(scenario: Repository) -> None:
+    """`dvc plots` gets a row per signal and per slice; the rates are those of metrics.json."""
+    metrics = join(scenario.root).metrics
+    rates = pl.read_csv(scenario.root / "loop" / "join" / "rates.csv")
+    assert rates.columns == ["part", "rate", "low", "high", "n_hits", "n"]
+    whole = rates.filter(~pl.col("part").str.contains(" · "))
+    signals = metrics["rates"]["all"]["signals"]
+    assert dict(whole.select("part", "n_hits").iter_rows()) == {
+        name: rate["n_hits"] for name, rate in signals.items()
+    }
+    assert set(whole["n"]) == {200}
+    assert rates.filter(
+        (pl.col("low") > pl.col("rate")) | (pl.col("high") < pl.col("rate"))
+    ).is_empty()
+    assert rates.filter(pl.col("part").str.contains("· route ")).height
+
+
+def test_polars_and_duckdb_answer_the_readme_s_question_alike(
+    scenario: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two programs that the README shows run as they stand there, and agree."""
+    join(scenario.root)
+    monkeypatch.chdir(scenario.root)
+    text = README.read_text(encoding="utf-8")
+    (python,) = re.findall(r"```python\n(pl\.read_parquet.*?)```", text, flags=re.DOTALL)
+    (sql,) = re.findall(r"```sql\n(.*?)```", text, flags=re.DOTALL)
+    ours = eval(python, {"pl": pl})  # noqa: S307 -- the README's own line
+    theirs = duckdb.execute(sql).fetchall()
+    assert len(theirs) > 5
+    assert sorted(ours.rows(), key=str) == sorted(theirs, key=str)
 
 
 def test_the_same_parts_give_the_same_bytes(scenario: Repository) -> None:
