@@ -69,6 +69,8 @@ def _lines(report: AgreeReport, n_disputes: int) -> list[str]:
                 more = found.n_disputed - n_disputes
                 lines.append(f"  … {more} more disputed; gitloop agree --disputes N")
         lines.append("")
+    if any(len(found.alphas) > 1 and found.raw.value is not None for found in report.rubrics):
+        lines += ["* the level at which the rubric's labels are measured", ""]
     lines += _floor(report)
     lines += [style(f"! {place} was never finished", fg="yellow") for place in report.torn]
     n_open = sum(found.n_open for found in report.rubrics if not found.stratum)
@@ -77,15 +79,16 @@ def _lines(report: AgreeReport, n_disputes: int) -> list[str]:
 
 
 def _rubric(found: RubricAgreement) -> list[str]:
-    shares = ", ".join(f"{share.category} {share.share:.0%}" for share in found.prevalence)
+    used = [share for share in found.prevalence if share.n or share.category in {"pass", "fail"}]
+    shares = ", ".join(f"{_plain(share.category)} {share.share:.0%}" for share in used)
     kind = "" if found.kind == "trace" else f" · {found.kind.replace('_', ' ')}"
     head = f"{found.rubric}{kind}  {found.stratum}".rstrip()
     counts = f"{found.n_items} items, {found.n_labels} labels, {found.n_disputed} disputed"
     if found.n_open != found.n_disputed:
         counts += f" ({found.n_open or 'none'} open)"
     lines = [style(head, bold=True), *_wrapped(f"{counts}; {shares or 'no label'}")]
-    if found.level == "words":
-        return lines
+    if found.level == "words" or found.raw.value is None:
+        return lines  # the warnings below say why there is no figure
     weighted = "" if found.fleiss.name == "fleiss-kappa" else " (linear)"
     lines += [_figure("agreement", found.raw), _figure(f"Fleiss' kappa{weighted}", found.fleiss)]
     for alpha in found.alphas:
@@ -94,6 +97,11 @@ def _rubric(found: RubricAgreement) -> list[str]:
         lines.append(_figure(f"Krippendorff {level}{mark}", alpha))
     ac = "Gwet's AC1" if found.ac1.name == "gwet-ac1" else "Gwet's AC2 (linear)"
     return [*lines, _figure(ac, found.ac1)]
+
+
+def _plain(category: object) -> str:
+    """The category as people write it: 4 and not 4.0."""
+    return f"{category:g}" if isinstance(category, float) else str(category)
 
 
 def _people(found: RubricAgreement) -> list[str]:
@@ -149,8 +157,8 @@ def _floor(report: AgreeReport) -> list[str]:
         value = standing.figure.value
         shown = "–" if value is None else f"{value:.2f}"
         name = _cut(f"{standing.rubric} {standing.stratum or '(whole)'}", 40)
-        why = " whole rubric's, the stratum is small" if standing.is_borrowed else ""
-        lines.append(_cut(f"  {mark} {name:<40} {shown:>5}{why}", WIDTH + 9))
+        why = "  (the whole rubric's: few cases)" if standing.is_borrowed else ""
+        lines.append(f"  {mark} {name:<40} {shown:>5}{why}")
         if standing.reason:
             lines.append(_cut(f"      {standing.reason}", WIDTH))
     return [*lines, ""]

@@ -317,3 +317,10 @@ def test_prevalence_counts_every_rating() -> None:
         ("pass", 2, pytest.approx(2 / 3)),
         ("skip", 0, 0.0),
     ]
+
+
+def test_an_interval_stays_within_the_scale() -> None:
+    """Two items without any variation give a wide interval, and none below -1."""
+    got = cohen_kappa([1, 4], [2, 3], weights="linear", categories=[1, 2, 3, 4, 5])
+    assert got.interval is not None
+    assert -1.0 <= got.interval.low <= got.interval.high <= 1.0

@@ -182,8 +182,9 @@ def constant_interval(observed: float, chance: float, n: int, level: float) -> I
     """Return the interval of a coefficient whose items do not vary, chance taken as known.
 
     The bounds of the observed agreement (`distributions.constant_bounds`) are carried over by
-    (agreement - chance) / (1 - chance).
+    (agreement - chance) / (1 - chance), and clipped to [-1, 1].
     """
     low, high = constant_bounds(observed, n, level, (0.0, 1.0))
     scale = 1.0 - chance
-    return Interval((low - chance) / scale, (high - chance) / scale, level, "zero-variance")
+    low, high = (max(-1.0, min(1.0, (bound - chance) / scale)) for bound in (low, high))
+    return Interval(low, high, level, "zero-variance")
