@@ -19,7 +19,7 @@ from gitloop.core.pairs.cleaning import (
     shingles_of,
 )
 from gitloop.core.pairs.constitution import clauses
-from gitloop.core.pairs.layouts import LAYOUTS, companion
+from gitloop.core.pairs.layouts import LAYOUTS, companion, frame
 from gitloop.core.pairs.reports import length_report, source_reports
 from gitloop.params import Rubric
 from gitloop.tables import GOLDEN, REWARDS
@@ -170,6 +170,18 @@ def test_rewards_are_per_prompt_or_per_answer() -> None:
         [0.75, 0.25],
     )
     assert [r["reward"] for r in LAYOUTS["rewards"].rows([REWARD, other], "plain")] == [0.75, 0.25]
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_parquet_has_one_schema(layout: str) -> None:
+    """Train and holdout have the same types, whatever happens to be null or empty in one."""
+    full = PAIR | {"margin": 0.5, "confidence": 1.0, "also_from": ["votes"], "scores": [
+        {"rubric": "g", "chosen": 1.0, "rejected": 0.0}]}  # fmt: skip
+    made = LAYOUTS[layout]
+    rows = ([PAIR], [full]) if made.of == "pairs" else ([REWARD], [REWARD | {"route": "r"}])
+    for form in made.forms:
+        one, other = (frame(made.rows(some, form), made.of).schema for some in rows)
+        assert one == other
 
 
 def test_llama_factory_gets_its_dataset_info() -> None:

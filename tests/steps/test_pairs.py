@@ -312,6 +312,14 @@ def test_the_terminal_asks_blind(
     assert (given[0]["comment"], given[1]["label"]) == ("nicer", "tie")
 
 
+def test_the_constitution_is_printed(
+    scored: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clause per rubric, without any pair."""
+    assert invoke(["-C", str(scored.root), "pairs", "constitution"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["kind 1", "  Be kind."]
+
+
 def test_the_doctor_says_what_stands_in_the_way(
     scored: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

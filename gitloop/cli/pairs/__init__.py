@@ -7,6 +7,7 @@ import click
 from gitloop.cli.options import Verbs
 from gitloop.cli.pairs.agree import agree
 from gitloop.cli.pairs.build import build
+from gitloop.cli.pairs.constitution import constitution
 from gitloop.cli.pairs.doctor import doctor
 from gitloop.cli.pairs.evaluate import evaluate
 from gitloop.cli.pairs.export import export
@@ -21,5 +22,5 @@ def pairs() -> None:
     """
 
 
-for command in (build, label, agree, export, evaluate, doctor):
+for command in (build, label, agree, export, evaluate, doctor, constitution):
     pairs.add_command(command)

@@ -8,7 +8,7 @@ it passes the rubrics.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,9 +24,9 @@ from gitloop.core.pairs.preferences import (
     by_class,
     class_of,
     group_of,
+    partners,
     place_of,
     prompt_of,
-    same_side,
 )
 from gitloop.core.pairs.scored import Known, Line, Lines, both
 
@@ -112,8 +112,8 @@ def from_clusters(
     dropped: Counter[str] = Counter()
     for trace_id, cluster_id in failures:
         trace = traces[trace_id]
-        partners = same_side(passing.get(class_of(trace), ()), trace, holdout_rate)
-        one = _remedied(trace, remedies, partners, lines)
+        twin = next(partners(passing.get(class_of(trace), ()), trace, holdout_rate), None)
+        one = _remedied(trace, remedies, twin, lines)
         if isinstance(one, str):
             dropped[one] += 1
         else:
@@ -130,7 +130,7 @@ def passes_all(scores: Mapping[str, float], lines: Lines) -> bool:
 def _remedied(
     trace: Mapping[str, Any],
     remedies: Remedies,
-    partners: Iterable[Mapping[str, Any]],
+    twin: Mapping[str, Any] | None,
     lines: Lines,
 ) -> Preference | str:
     """The pair of one failure, or why there is none."""
@@ -138,10 +138,10 @@ def _remedied(
     written = remedies.written.get(trace_id)
     if written is not None:
         return _replaced(trace, written.text, "edit", annotators=written.annotators)
-    for good in partners:
-        scores = both(remedies.known, good["trace_id"], trace_id)
+    if twin is not None:
+        scores = both(remedies.known, twin["trace_id"], trace_id)
         return between(
-            "clusters", good, trace, verified_by="trace", scores=scores, **_margin(scores, lines)
+            "clusters", twin, trace, verified_by="trace", scores=scores, **_margin(scores, lines)
         )
     rerun = remedies.reruns.get(trace_id)
     if rerun is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from gitloop.core.pairs.preferences import (
@@ -18,8 +19,8 @@ from gitloop.core.pairs.preferences import (
     between,
     by_class,
     drawn,
+    partners,
     prompt_of,
-    same_side,
 )
 from gitloop.digests import sha256_of
 from gitloop.records import Case
@@ -62,12 +63,12 @@ def comparisons(
     for rows in by_class(traces.values()).values():
         distinct = {" ".join(str(row["output"]).split()): row for row in reversed(rows)}
         ordered = sorted(distinct.values(), key=lambda row: drawn(seed, row["trace_id"]))
-        made = [
+        made = (
             Comparison(_id(one, other), one, other)
             for place, one in enumerate(ordered)
-            for other in same_side(ordered[place + 1 :], one, holdout_rate)
-        ]
-        found += made[:most_per_prompt]
+            for other in partners(ordered[place + 1 :], one, holdout_rate)
+        )
+        found += islice(made, most_per_prompt)
     return sorted(found, key=lambda one: drawn(seed, one.comparison_id))[:most]
 
 

@@ -11,12 +11,43 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from gitloop.digests import sha256
+from gitloop.tables import PAIRS, REWARDS, TEXTS
 
 Row = dict[str, Any]
 Message = dict[str, str]
 
 FORMS = ("plain", "conversational")
+
+_TEXT, _NUMBER = pl.String(), pl.Float64()
+_OF_PAIR = PAIRS.schema
+METADATA = pl.Struct(
+    {
+        "pair_id": _TEXT,
+        "source": _TEXT,
+        "also_from": TEXTS,
+        "verified_by": _TEXT,
+        "cluster_id": _TEXT,
+        "route": _TEXT,
+        "user_cohort": _TEXT,
+        "scores": _OF_PAIR["scores"],
+        "margin": _NUMBER,
+        "judge_confidence": _NUMBER,
+        "annotators": TEXTS,
+        "stratum": _TEXT,
+        "stratum_agreement": _NUMBER,
+        "split": _TEXT,
+        "groups": TEXTS,
+        "chosen_trace_id": _TEXT,
+        "rejected_trace_id": _TEXT,
+        "prompt_sha256": _TEXT,
+        "chosen_sha256": _TEXT,
+        "rejected_sha256": _TEXT,
+    }
+)
+"""What `metadata` of a pair holds; in Parquet both splits have these types, empty or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +251,24 @@ LAYOUTS = {
     )
 }
 """Name → layout."""
+
+
+def frame(rows: Sequence[Row], of: str) -> pl.DataFrame:
+    """The rows as a table whose types do not depend on which values are there.
+
+    Args:
+        rows: As a layout gives them.
+        of: "pairs" or "rewards".
+    """
+    types: dict[str, Any] = {"metadata": METADATA, "margin": _NUMBER}
+    if of == "rewards":
+        scores = REWARDS.schema["scores"]
+        told = {"trace_id": _TEXT, "scores": scores, "passes": pl.Boolean(), "route": _TEXT}
+        prompt = {"prompt_class": _TEXT, "route": _TEXT}
+        is_answer = bool(rows) and "trace_id" in rows[0]["metadata"]
+        types = {"metadata": pl.Struct(told if is_answer else prompt)}
+    found = {name: types[name] for name in types if rows and name in rows[0]}
+    return pl.DataFrame(list(rows), schema_overrides=found, infer_schema_length=None)
 
 
 def companion(layout: str, form: str, files: Mapping[str, str]) -> tuple[str, str] | None:

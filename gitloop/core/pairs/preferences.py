@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,17 +170,17 @@ def split_of(group_id: str, holdout_rate: float) -> str:
     return "holdout" if int.from_bytes(digest[:8]) < holdout_rate * 2**64 else "train"
 
 
-def same_side(
+def partners(
     good: Iterable[Mapping[str, Any]], bad: Mapping[str, Any], holdout_rate: float
-) -> list[Mapping[str, Any]]:
+) -> Iterator[Mapping[str, Any]]:
     """The answers that may be paired with a bad one: of its side of the split, and not its like."""
     side = split_of(group_of(bad), holdout_rate)
-    return [
+    return (
         one
         for one in good
-        if split_of(group_of(one), holdout_rate) == side
-        and are_different(str(one["output"]), str(bad["output"]))
-    ]
+        if are_different(str(one["output"]), str(bad["output"]))
+        and split_of(group_of(one), holdout_rate) == side
+    )
 
 
 def drawn(seed: int, *words: str) -> str:

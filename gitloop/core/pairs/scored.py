@@ -20,8 +20,8 @@ from gitloop.core.pairs.preferences import (
     by_class,
     class_of,
     group_of,
+    partners,
     prompt_of,
-    same_side,
 )
 from gitloop.tables import REWARDS
 
@@ -134,14 +134,14 @@ def _of_rubric(
     for bad in judged:
         if line.passes(of[bad["trace_id"]]):
             continue
-        partners = same_side(good, bad, holdout_rate)
-        if partners:
-            pair = partners[0]["trace_id"], bad["trace_id"]
+        partner = next(partners(good, bad, holdout_rate), None)
+        if partner is not None:
+            pair = partner["trace_id"], bad["trace_id"]
             margin = round(of[pair[0]] - of[pair[1]], 6)
             made.append(
                 between(
                     "scores",
-                    partners[0],
+                    partner,
                     bad,
                     margin=margin,
                     noise=line.noise_floor,

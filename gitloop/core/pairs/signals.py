@@ -20,10 +20,10 @@ from gitloop.core.pairs.preferences import (
     by_class,
     folded,
     group_of,
+    partners,
     place_of,
     prompt_class,
     prompt_of,
-    same_side,
     split_of,
 )
 from gitloop.tables import FEEDBACK
@@ -48,9 +48,9 @@ def from_thumbs(joined: pl.DataFrame, *, holdout_rate: float) -> Found:
     found: list[Preference] = []
     for key, rows in bad.items():
         for row in rows:
-            partners = same_side(good.get(key, ()), row, holdout_rate)
-            if partners:
-                found.append(between("thumbs", partners[0], row))
+            partner = next(partners(good.get(key, ()), row, holdout_rate), None)
+            if partner is not None:
+                found.append(between("thumbs", partner, row))
             else:
                 dropped["no thumbed-up answer to the same prompt"] += 1
     return Found(tuple(found), dropped)
@@ -117,13 +117,15 @@ def from_sessions(
         bad = [session for session in sessions if ended[session] < _RESOLVED_FROM]
         made: list[Preference] = []
         for loser in bad:
+            why = "no session of the same class resolved"
             for winner in good:
                 one = _parting(turns[winner], turns[loser], holdout_rate)
-                if isinstance(one, str):
-                    dropped[one] += 1
-                else:
+                if not isinstance(one, str):
                     made.append(one)
                     break
+                why = one
+            else:
+                dropped[why] += 1
         found += made[:most]
         dropped["more pairs than pairs.max_per_prompt"] += len(made[most:])
     return Found(tuple(found), +dropped)

@@ -17,13 +17,13 @@ import polars as pl
 from gitloop.core.pairs.agreement import position_report
 from gitloop.core.pairs.card import CardFacts, card
 from gitloop.core.pairs.cleaning import clean_rewards
-from gitloop.core.pairs.constitution import clauses
 from gitloop.core.pairs.fates import Fate
-from gitloop.core.pairs.layouts import LAYOUTS, companion
+from gitloop.core.pairs.layouts import LAYOUTS, Layout, companion, frame
 from gitloop.core.pairs.reports import length_report, source_reports
 from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import judge_name
 from gitloop.records import as_json
+from gitloop.steps.pairs.constitution import constitution
 from gitloop.steps.pairs.standing import (
     METRICS_PATH,
     PATH,
@@ -149,7 +149,7 @@ def export_file(
     ]
     if not chosen:
         raise DataError(f"there are no {split or ''} {layout.of}".replace("  ", " "), hint="")
-    content = _encoded(layout.rows(chosen, plan.form), plan.kind)
+    content = _encoded(layout, chosen, plan)
     splits = dict(Counter(one["split"] for one in chosen))
     report = ExportReport(None, splits, selected.left_out, str(output or "-"))
     if output is None:
@@ -239,24 +239,23 @@ def _files(
             chosen = [row for row in rows if row["split"] == split]
             if chosen:
                 own[split] = f"{name}-{split}.{plan.kind}"
-                data[own[split]] = _encoded(layout.rows(chosen, plan.form), plan.kind)
+                data[own[split]] = _encoded(layout, chosen, plan)
         files[name] = own
         beside = companion(name, plan.form, {k: f"data/{v}" for k, v in own.items()})
         if beside is not None:
             companions[beside[0]] = beside[1]
-    rubrics = [workspace.rubric(name) for name in sorted(workspace.params.rubrics)]
-    if found := clauses(rubrics):
+    if found := constitution(workspace):
         companions["constitution.json"] = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     return data, companions, files
 
 
-def _encoded(rows: Sequence[Mapping[str, Any]], kind: str) -> bytes:
-    """The rows as JSON lines or Parquet; the same rows are the same bytes."""
-    if kind == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+def _encoded(layout: Layout, rows: Sequence[Mapping[str, Any]], plan: ExportPlan) -> bytes:
+    """The rows in the layout, as JSON lines or Parquet; the same rows are the same bytes."""
+    found = layout.rows(rows, plan.form)
+    if plan.kind == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found).encode()
     buffer = io.BytesIO()
-    frame = pl.DataFrame(list(rows), infer_schema_length=None)
-    frame.write_parquet(buffer, compression="zstd", compression_level=3)
+    frame(found, layout.of).write_parquet(buffer, compression="zstd", compression_level=3)
     return buffer.getvalue()
 
 
