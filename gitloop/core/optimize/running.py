@@ -168,7 +168,8 @@ class _Drive:
 
     def answer(self, wish: Wish) -> tuple[Reply, str]:
         """The reply, and the limit that forbids one or "". Once a limit is hit, nothing goes on."""
-        ended = self._ended or self._overspent()
+        # The incumbent is always trial 0, whatever was spent before: without it there is no result.
+        ended = self._ended or (self._overspent() if self.trials else "")
         if ended:
             return None, ended
         self._n_idle += 1
@@ -198,7 +199,7 @@ class _Drive:
         new = tuple(row for row in dict.fromkeys(ids) if (candidate, row) not in self._known)
         if self.n_rows + len(new) > self._limits.max_evaluations:
             return None, "max_evaluations"
-        if new and self._lacks_calls(self._world.calls_for(new)):
+        if new and self.trials and self._lacks_calls(self._world.calls_for(new)):
             return None, "max_calls"
         if new:
             self._n_idle = 0

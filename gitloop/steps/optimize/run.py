@@ -123,6 +123,14 @@ def _searched(
             hint="edit params.yaml: optimize.max_evaluations",
         )
     evaluator = Evaluator(searched, store, progress)
+    most = searched.workspace.params.optimize.max_calls
+    shown = (*searched.rows["val"], *searched.rows["holdout"], *searched.rows["holdout"])
+    if most is not None and most < evaluator.calls_for(shown):
+        raise ConfigError(
+            f"{most} calls do not cover one look at the validation and the holdout rows,"
+            f" which takes {evaluator.calls_for(shown)}",
+            hint="edit params.yaml: optimize.max_calls",
+        )
     optimizer = searched.plugin(searched.workspace.params.optimize.parameters)
     search = optimizer.search(searched.task())
     checked = _checked(searched, evaluator)
