@@ -1,22 +1,25 @@
 """Quality, cost, repeatability and identity of `gitloop cluster` on banking77.
 
-    python benchmarks/clustering.py --data ../shared/data
+    python benchmarks/clustering.py --data ../shared/data [--parts quality cost …]
 
 One configuration for everything, the defaults. AMI counts every row, with noise as a label of its
-own; ARI counts the rows in a cluster; coverage is their share.
+own; ARI counts the rows in a cluster; coverage is their share. Where the extra [minilm] and
+BERTopic are installed (a throw-away environment: they bring torch and numba), they run in the same
+process; where not, the benchmark says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,9 +38,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 N_ROWS = 6_000
-N_LARGE = 10_000
+N_DISTINCT = 60_000
+SIZES = {10_000: False, 50_000: True, 200_000: False}
+"""Failures → whether the run without a sample is measured as well."""
 N_NIGHTS = 10
 CHURN = 0.1
+PARTS = ("quality", "cost", "repeatability", "identity", "incremental")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,42 +109,169 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.process_time() - start
 
 
+def embedders() -> dict[str, Any]:
+    """Name → embedder, of those that are installed."""
+    found: dict[str, Any] = {"tfidf": TfidfEmbedder()}
+    try:
+        minilm = importlib.import_module("gitloop.embedders.minilm")
+    except ImportError as error:
+        print(f"minilm is not measured: {error}")
+    else:
+        found["minilm"] = minilm.MinilmEmbedder()
+    return found
+
+
+def bertopic(texts: list[str], vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the topics of BERTopic's default pipeline on the same embeddings."""
+    model = importlib.import_module("bertopic").BERTopic()
+    topics, _ = model.fit_transform(texts, embeddings=vectors)
+    return np.asarray(topics, dtype=np.intp)
+
+
+def has_bertopic() -> bool:
+    """Return whether BERTopic is there; if not, say so."""
+    try:
+        importlib.import_module("bertopic")
+    except ImportError as error:
+        print(f"BERTopic is not measured: {error}")
+        return False
+    return True
+
+
 def quality(corpus: Corpus, seeds: int) -> None:
-    """Print AMI, ARI, coverage and CPU seconds of the pipelines."""
-    print(
-        f"{'rows':8}{'pipeline':28}{'AMI':>7}{'ARI':>7}{'cover':>7}{'noise':>7}{'k':>5}{'CPU s':>8}"
-    )
-    for seed in range(seeds):
-        sample = corpus.take(shuffled(corpus, seed)[:N_ROWS])
-        vectors, embed_s = timed(partial(TfidfEmbedder().embed, sample.texts))
-        pipelines = {
-            "TF-IDF + SVD + HDBSCAN": partial(plain, vectors),
-            "gitloop": partial(labelled, sample, vectors, soft=False),
-            "gitloop, soft assignment": partial(labelled, sample, vectors, soft=True),
-        }
-        print(f"seed {seed}  {'embedding (all three)':28}{embed_s:41.1f}")
-        for name, pipeline in pipelines.items():
-            labels, cpu_s = timed(pipeline)
-            inside = labels >= 0
-            truth = np.array(sample.intents)
+    """Print AMI, ARI, coverage and seconds of the pipelines, per embedder."""
+    with_peer = has_bertopic()
+    known = embedders()
+    columns = f"{'AMI':>7}{'ARI':>7}{'cover':>7}{'noise':>7}{'k':>5}{'CPU s':>8}{'wall s':>8}"
+    print(f"{'embedder':9}{'seed':5}{'pipeline':28}{columns}")
+    for name, embedder in known.items():
+        for seed in range(seeds):
+            sample = corpus.take(shuffled(corpus, seed)[:N_ROWS])
+            vectors, embed_s = timed(partial(embedder.embed, sample.texts))
+            pipelines = {
+                "PCA + HDBSCAN": partial(plain, vectors),
+                "gitloop": partial(labelled, sample, vectors, soft=False),
+                "gitloop, soft assignment": partial(labelled, sample, vectors, soft=True),
+            }
+            if with_peer:
+                pipelines["BERTopic, cold"] = partial(bertopic, sample.texts, vectors)
+                pipelines["BERTopic, warm"] = partial(bertopic, sample.texts, vectors)
+            print(f"{name:9}{seed:<5}{'embedding (all of them)':28}{embed_s:41.1f}")
+            for pipeline, work in pipelines.items():
+                start = time.perf_counter()
+                labels, cpu_s = timed(work)
+                _row(f"{name:9}{seed:<5}{pipeline:28}", np.array(sample.intents), labels)
+                print(f"{cpu_s:8.1f}{time.perf_counter() - start:8.1f}")
+
+
+def _row(head: str, truth: NDArray[Any], labels: NDArray[np.intp]) -> None:
+    inside = labels >= 0
+    ami = adjusted_mutual_info_score(truth, labels)
+    ari = adjusted_rand_score(truth[inside], labels[inside])
+    share = inside.mean()
+    print(f"{head}{ami:7.3f}{ari:7.3f}{share:7.3f}{1 - share:7.3f}{labels.max() + 1:5d}", end="")
+
+
+def grown(corpus: Corpus, n_rows: int) -> Corpus:
+    """Return a larger corpus: queries with words of others, then the same ones said again.
+
+    Up to 60,000 rows a quarter of each query's words comes from another one; further rows repeat
+    these with other capitals, blanks, digits and marks, as users do.
+    """
+    dice = np.random.default_rng(0)
+    order = shuffled(corpus, 0).tolist()
+    texts, intents = [], []
+    for n in range(min(n_rows, N_DISTINCT)):
+        row = order[n % len(order)]
+        words = corpus.texts[row].split()
+        if n >= len(order):
+            other = corpus.texts[order[dice.integers(len(order))]].split()
+            for _ in range(max(1, len(words) // 4)):
+                words[dice.integers(len(words))] = other[dice.integers(len(other))]
+        texts.append(" ".join(words))
+        intents.append(corpus.intents[row])
+    for n in range(len(texts), n_rows):
+        row = int(dice.integers(N_DISTINCT))
+        text = texts[row]
+        texts.append((text.upper(), f"  {text}", f"{text} ", text.title())[n % 4])
+        intents.append(intents[row])
+    return Corpus([f"t{n:06}" for n in range(n_rows)], texts, intents)
+
+
+def cost_of(data: Path, n_rows: int, *, full: bool) -> dict[str, float]:
+    """Return what one size costs in this process: collapse, cluster, memory, and its AMI."""
+    corpus = grown(read(data), n_rows)
+    start = time.perf_counter()
+    groups = collapse(corpus.texts, corpus.trace_ids)
+    collapse_s = time.perf_counter() - start
+    distinct = [corpus.texts[row] for row in groups.first]
+    vectors = TfidfEmbedder().embed(distinct)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    settings = ClusterSettings(sample=None) if full else ClusterSettings()
+    ids = [corpus.trace_ids[row] for row in groups.first]
+    start = time.perf_counter()
+    result, cpu_s = timed(lambda: cluster(distinct, vectors, ids, groups.weights, settings))
+    return {
+        "n_distinct": len(distinct),
+        "collapse_s": collapse_s,
+        "cluster_cpu_s": cpu_s,
+        "cluster_s": time.perf_counter() - start,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "embedded_mb": before,
+        "ami": adjusted_mutual_info_score(corpus.intents, result.labels[groups.group_of]),
+        "noise_rate": float((result.labels[groups.group_of] < 0).mean()),
+        "k": result.metrics.n_clusters,
+    }
+
+
+def cost(data: Path) -> None:
+    """Print what each size costs, each in a process of its own."""
+    for n_rows, with_full in SIZES.items():
+        for full in (False, True) if with_full or n_rows == max(SIZES) else (False,):
+            command = [sys.executable, __file__, "--data", str(data), "--one-cost", str(n_rows)]
+            command += ["--full"] if full else []
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found = json.loads(done.stdout.splitlines()[-1])
+            told = "  ".join(f"{name} {value:.3g}" for name, value in found.items())
+            print(f"{n_rows:>7} failures, {'full  ' if full else 'default'}  {told}", flush=True)
+
+
+def incremental(corpus: Corpus) -> None:
+    """Print how far incremental nights agree with full ones, as the nights go by."""
+    order = shuffled(corpus, 0)
+    step = round(N_ROWS * CHURN)
+    settings = ClusterSettings(stability_draws=0)
+    quick = replace(settings, is_incremental=True)
+    for name, embedder in embedders().items():
+        tonight = corpus.take(order[:N_ROWS])
+        last = night_of(tonight, run(tonight, embedder.embed(tonight.texts), settings))
+        nights = [last, last]
+        for night in range(1, 4):
+            tonight = corpus.take(order[night * step : night * step + N_ROWS])
+            vectors = embedder.embed(tonight.texts)
+            results, seconds = [], []
+            for number, own in enumerate((settings, quick)):
+                work = partial(run, tonight, vectors, own, dict(nights[number].members))
+                result, cpu_s = timed(work)
+                found = match(nights[number], night_of(tonight, result))
+                nights[number] = night_of(tonight, result, dict(found.ids))
+                results.append(result)
+                seconds.append(cpu_s)
+            full, fast = results
+            same = np.mean(
+                [nights[0].members[t] == nights[1].members[t] for t in nights[0].members]
+            )
+            truth = [adjusted_mutual_info_score(tonight.intents, one.labels) for one in results]
             print(
-                f"seed {seed}  {name:28}{adjusted_mutual_info_score(truth, labels):7.3f}"
-                f"{adjusted_rand_score(truth[inside], labels[inside]):7.3f}{inside.mean():7.3f}"
-                f"{1 - inside.mean():7.3f}{labels.max() + 1:5d}{cpu_s:8.1f}"
+                f"{name} night {night}: AMI of the two {agreement(full, fast):.3f}, same id"
+                f" {same:.3f}, AMI with intents {truth[0]:.3f} and {truth[1]:.3f},"
+                f" CPU s {seconds[0]:.1f} and {seconds[1]:.1f}"
             )
 
 
-def cost(corpus: Corpus) -> None:
-    """Print what 10,000 distinct failures cost."""
-    large = corpus.take(shuffled(corpus, 0)[:N_LARGE])
-    _, collapse_s = timed(lambda: collapse(large.texts, large.trace_ids))
-    vectors, embed_s = timed(lambda: TfidfEmbedder().embed(large.texts))
-    _, cluster_s = timed(lambda: run(large, vectors, ClusterSettings()))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{N_LARGE} rows, CPU s: collapse {collapse_s:.1f}, embed {embed_s:.1f}, "
-        f"cluster {cluster_s:.1f} (limit 10); peak {peak:.0f} MB"
-    )
+def agreement(one: Clustering, other: Clustering) -> float:
+    """Return the AMI of two clusterings of the same rows."""
+    return float(adjusted_mutual_info_score(one.labels, other.labels))
 
 
 def digest(corpus: Corpus) -> str:
@@ -179,8 +312,14 @@ def night_of(corpus: Corpus, result: Clustering, ids: dict[str, str] | None = No
     )
 
 
-def identity(corpus: Corpus, *, anchored: bool) -> None:
+def identity(corpus: Corpus) -> None:
     """Print how many persisting failures keep their cluster_id over nights of 10 % churn."""
+    nights(corpus, anchored=False)
+    nights(corpus, anchored=True)
+
+
+def nights(corpus: Corpus, *, anchored: bool) -> None:
+    """Print the nights of one kind: drawn to last night's clusters, or clustered from scratch."""
     order = shuffled(corpus, 0)
     step = round(N_ROWS * CHURN)
     settings = ClusterSettings()
@@ -208,17 +347,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seeds", type=int, default=2, help="samples of 6,000 rows")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--digest", action="store_true", help="print one digest and stop")
+    parser.add_argument("--one-cost", type=int, help="print the cost of one size and stop")
+    parser.add_argument("--full", action="store_true", help="with --one-cost: without a sample")
     options = parser.parse_args()
+    if options.one_cost:
+        print(json.dumps(cost_of(options.data, options.one_cost, full=options.full)))
+        return
     corpus = read(options.data)
     if options.digest:
         print(digest(corpus))
         return
-    quality(corpus, options.seeds)
-    cost(corpus)
-    repeatability(options.data)
-    identity(corpus, anchored=False)
-    identity(corpus, anchored=True)
+    work = {
+        "quality": partial(quality, corpus, options.seeds),
+        "cost": partial(cost, options.data),
+        "repeatability": partial(repeatability, options.data),
+        "identity": partial(identity, corpus),
+        "incremental": partial(incremental, corpus),
+    }
+    for part in options.parts:
+        print(f"\n{part}")
+        work[part]()
 
 
 if __name__ == "__main__":

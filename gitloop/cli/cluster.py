@@ -10,22 +10,34 @@ import click
 from gitloop.cli.options import Console, Verb, pass_console, style
 
 if TYPE_CHECKING:
-    from gitloop.steps.cluster import ClusterReport, Nightly, Trail
+    from gitloop.steps.cluster import ClusterReport, Nightly, Ordered, Trail
 
 
 @click.command(cls=Verb)
 @click.option("--anew", is_flag=True, help="Give every cluster a new id; last night's are dropped.")
 @click.option("--trail", "cluster_id", metavar="ID", help="Tell what became of a cluster; no run.")
+@click.option(
+    "--order",
+    type=click.Choice(["boundary", "disagreement"]),
+    help="List unlabelled failures that a label would teach most about; no run.",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N")
 @pass_console
-def cluster(console: Console, anew: bool, cluster_id: str | None) -> None:
+def cluster(
+    console: Console, anew: bool, cluster_id: str | None, order: str | None, limit: int
+) -> None:
     """Group the failures into named clusters; one-offs stay in a noise bucket.
 
     A stage of the loop: reads loop/join/joined.parquet, writes loop/cluster/. Clusters keep the ids
     that they had in the checked-out commit; loop/cluster/nights.jsonl records births, merges,
     splits and deaths.
     """
-    from gitloop.steps.cluster import cluster_failures, trail
+    from gitloop.steps.cluster import cluster_failures, order_failures, trail
 
+    if order is not None:
+        ordered = order_failures(console.directory, order, limit)
+        console.show(asdict(ordered), lambda: _order_lines(ordered))
+        return
     if cluster_id is not None:
         found = trail(console.directory, cluster_id)
         console.show(asdict(found), lambda: _trail_lines(found))
@@ -69,6 +81,14 @@ def _trail_lines(found: Trail) -> list[str]:
     return (
         lines if found.heirs else [*lines, "  its failures are one-offs now, or reported no more"]
     )
+
+
+def _order_lines(found: Ordered) -> list[str]:
+    lines = [
+        f"{doubt.doubt:.2f}  {doubt.trace_id:<32}  {_cut(doubt.reason, 42).rstrip()}"
+        for doubt in found.doubts
+    ]
+    return [*lines, f"{found.n_left} more; {found.n_labelled} are labelled and left out"]
 
 
 def _cut(text: str, width: int) -> str:

@@ -18,6 +18,7 @@ from gitloop.core.cluster.nights import (
     render,
     whereabouts,
 )
+from gitloop.core.cluster.ordering import ORDERS, Doubt, by_boundary, by_disagreement
 from gitloop.core.cluster.pipeline import cluster
 from gitloop.core.cluster.results import (
     NOISE,
@@ -29,6 +30,7 @@ from gitloop.core.cluster.results import (
 
 __all__ = [
     "NOISE",
+    "ORDERS",
     "Change",
     "Cluster",
     "ClusterMetrics",
@@ -36,6 +38,7 @@ __all__ = [
     "Clustering",
     "Collapsed",
     "Continuation",
+    "Doubt",
     "Identity",
     "Layout",
     "Match",
@@ -43,6 +46,8 @@ __all__ = [
     "NightLine",
     "Outputs",
     "Whereabouts",
+    "by_boundary",
+    "by_disagreement",
     "cluster",
     "collapse",
     "continuation",
