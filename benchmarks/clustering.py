@@ -19,23 +19,20 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hdbscan
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from gitloop.core.cluster import Clustering, ClusterSettings, Night, cluster, collapse, match
 from gitloop.embedders.tfidf import TfidfEmbedder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
 N_ROWS = 6_000
 N_DISTINCT = 60_000
@@ -109,15 +106,24 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.process_time() - start
 
 
-def embedders() -> dict[str, Any]:
+Embed = Callable[[Corpus, NDArray[np.intp]], NDArray[np.float32]]
+"""Corpus and rows of it → their vectors."""
+
+
+def embedders(corpus: Corpus) -> dict[str, Embed]:
     """Name → embedder, of those that are installed."""
-    found: dict[str, Any] = {"tfidf": TfidfEmbedder()}
+    found: dict[str, Embed] = {
+        "tfidf": lambda own, rows: TfidfEmbedder().embed(own.take(rows).texts)
+    }
     try:
         minilm = importlib.import_module("gitloop.embedders.minilm")
     except ImportError as error:
         print(f"minilm is not measured: {error}")
-    else:
-        found["minilm"] = minilm.MinilmEmbedder()
+        return found
+    # A text's vector does not depend on the others: once for all samples and nights will do.
+    vectors, cpu_s = timed(lambda: minilm.MinilmEmbedder().embed(corpus.texts))
+    print(f"minilm embeds {len(corpus.texts) / cpu_s:.0f} texts per CPU second")
+    found["minilm"] = lambda _, rows: vectors[rows]
     return found
 
 
@@ -141,13 +147,14 @@ def has_bertopic() -> bool:
 def quality(corpus: Corpus, seeds: int) -> None:
     """Print AMI, ARI, coverage and seconds of the pipelines, per embedder."""
     with_peer = has_bertopic()
-    known = embedders()
+    known = embedders(corpus)
     columns = f"{'AMI':>7}{'ARI':>7}{'cover':>7}{'noise':>7}{'k':>5}{'CPU s':>8}{'wall s':>8}"
     print(f"{'embedder':9}{'seed':5}{'pipeline':28}{columns}")
     for name, embedder in known.items():
         for seed in range(seeds):
-            sample = corpus.take(shuffled(corpus, seed)[:N_ROWS])
-            vectors, embed_s = timed(partial(embedder.embed, sample.texts))
+            rows = shuffled(corpus, seed)[:N_ROWS]
+            sample = corpus.take(rows)
+            vectors = embedder(corpus, rows)
             pipelines = {
                 "PCA + HDBSCAN": partial(plain, vectors),
                 "gitloop": partial(labelled, sample, vectors, soft=False),
@@ -156,7 +163,6 @@ def quality(corpus: Corpus, seeds: int) -> None:
             if with_peer:
                 pipelines["BERTopic, cold"] = partial(bertopic, sample.texts, vectors)
                 pipelines["BERTopic, warm"] = partial(bertopic, sample.texts, vectors)
-            print(f"{name:9}{seed:<5}{'embedding (all of them)':28}{embed_s:41.1f}")
             for pipeline, work in pipelines.items():
                 start = time.perf_counter()
                 labels, cpu_s = timed(work)
@@ -242,13 +248,14 @@ def incremental(corpus: Corpus) -> None:
     step = round(N_ROWS * CHURN)
     settings = ClusterSettings(stability_draws=0)
     quick = replace(settings, is_incremental=True)
-    for name, embedder in embedders().items():
-        tonight = corpus.take(order[:N_ROWS])
-        last = night_of(tonight, run(tonight, embedder.embed(tonight.texts), settings))
+    for name, embedder in embedders(corpus).items():
+        rows = order[:N_ROWS]
+        tonight = corpus.take(rows)
+        last = night_of(tonight, run(tonight, embedder(corpus, rows), settings))
         nights = [last, last]
         for night in range(1, 4):
-            tonight = corpus.take(order[night * step : night * step + N_ROWS])
-            vectors = embedder.embed(tonight.texts)
+            rows = order[night * step : night * step + N_ROWS]
+            tonight, vectors = corpus.take(rows), embedder(corpus, rows)
             results, seconds = [], []
             for number, own in enumerate((settings, quick)):
                 work = partial(run, tonight, vectors, own, dict(nights[number].members))
