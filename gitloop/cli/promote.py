@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", "is_dry_run", is_flag=True, help="Tell what would be done; write nothing."
 )
-@click.option("--body", "shows_body", is_flag=True, help="Print the pull request's body only.")
+@click.option(
+    "--body/--no-body",
+    "shows_body",
+    default=None,
+    help="Print the pull request's body alone, or leave it out.",
+)
 @click.option("--pr", "opens", is_flag=True, help="Push, and open the pull request by gh or glab.")
 @pass_console
 def promote(
@@ -40,14 +45,14 @@ def promote(
     skip: tuple[str, ...],
     keeps_near: bool,
     is_dry_run: bool,
-    shows_body: bool,
+    shows_body: bool | None,
     opens: bool,
 ) -> None:
     """Turn agreed cases of failure clusters into golden rows, as a commit on a branch.
 
-    Your index, work tree and HEAD stay as they are. Prints the pull request's body (not with
-    --quiet), the branch, and each case that is left out, with its reason. Secrets block a
-    promotion; personal data is masked or blocked, as dataset.yaml says.
+    Your index, work tree and HEAD stay as they are. Prints the pull request's body, the branch,
+    and each case that is left out, with its reason. Secrets block a promotion; personal data is
+    masked or blocked, as dataset.yaml says.
 
     Example: gitloop promote 3fa2c1 --set refunds
     """
@@ -69,7 +74,7 @@ def promote(
         console.result(report.body)
         return
     value = asdict(report) | {"pull_request": asdict(opened) if opened else None}
-    says_body = not console.is_quiet and (opened is None or opened.url is None)
+    says_body = shows_body is None and (opened is None or opened.url is None)
     body = [*report.body.splitlines(), ""] if says_body else []
     console.show(value, lambda: [*body, *_lines(report, opened)])
 

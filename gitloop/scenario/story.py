@@ -195,7 +195,7 @@ def _promote() -> _Told:
         "Promote",
         ("The agreed cases become regression tests: one commit on a branch, to be reviewed.",),
         (
-            Run(f"gitloop promote --quiet --all --set {SET}"),
+            Run(f"gitloop promote --no-body --all --set {SET}"),
             Run("git diff --stat main...{promotion}"),
             Run("git merge --quiet --no-ff --no-edit {promotion}"),
             Run("dvc checkout --quiet --allow-missing", is_shown=False),
