@@ -71,7 +71,7 @@ def figures(card: Json) -> list[tuple[str, str, str]]:
 def _position(found: Json) -> tuple[str, str]:
     """The share of verdicts that depend on the order of what the judge is shown."""
     if reason := found.get("reason"):
-        return str(reason), ""
+        return "–", str(reason)
     if found["is_biased"]:
         way = "more" if found["gap"] > 0 else "fewer"
         said = f"in the opposite order {way} pass ({found['gap']:+.2f}, p {found['p']:.2g})"

@@ -72,12 +72,12 @@ def _slices(card: Json) -> str:
     found = words.slices(card)
     if not found:
         return ""
-    names = ("items", "judge / people pass", "accuracy", "sensitivity / specificity", "")
-    head = "<th></th>" + "".join(f'<th class="n">{name}</th>' for name in names)
+    names = ("items", "judge / people pass", "accuracy", "sens. / spec.")
+    head = "<th></th>" + "".join(f'<th class="n">{name}</th>' for name in names) + "<th></th>"
     rows = "".join(
         f"<tr><td>{escape(row[0])}</td>"
-        + "".join(f'<td class="n">{escape(cell)}</td>' for cell in row[1:])
-        + "</tr>"
+        + "".join(f'<td class="n">{escape(cell)}</td>' for cell in row[1:-1])
+        + f"<td>{escape(row[-1])}</td></tr>"
         for row in found
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

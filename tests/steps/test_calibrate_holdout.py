@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from gitloop.cli.main import invoke
 from gitloop.errors import ConfigError
+from gitloop.judges.classifier.model import row_digest
+from gitloop.stats.holdout import is_held_out
 from gitloop.steps.calibrate import calibrate, holdout
 from tests.labelled import CONTEXT, label_all, labelled_repository
 from tests.repositories import Repository
@@ -49,6 +52,25 @@ def test_an_example_in_a_prompt_is_found(
         assert "prompts/support.md quotes the output" in capsys.readouterr().out
     finally:
         (pinned.root / "prompts/support.md").unlink()
+
+
+def test_judges_that_learned_from_a_pinned_row_are_found(pinned: Repository) -> None:
+    """A classifier's model and a file of examples are held against the pinned rows."""
+    held = [f"t{n:03}" for n in range(60) if is_held_out(f"t{n:03}", 0.33)]
+    seen = {row_digest({"input": f"question {held[0]}", "context": CONTEXT}): 0}
+    files = {
+        "models/grounded.json": json.dumps({"seen": seen}),
+        "rubrics/examples/grounded.jsonl": json.dumps({"item_id": held[1]}) + "\n",
+    }
+    pinned.gen(files)
+    try:
+        assert [(leak.trace_id, leak.place) for leak in holdout(pinned.root).leaks] == [
+            (held[0], "models/grounded.json"),
+            (held[1], "rubrics/examples/grounded.jsonl"),
+        ]
+    finally:
+        for path in files:
+            (pinned.root / path).unlink()
 
 
 def test_nothing_is_pinned(tmp_path: Path) -> None:

@@ -66,15 +66,15 @@ def quoted_leaks(held: pl.DataFrame, texts: Mapping[str, str]) -> list[Leak]:
 
 
 def trained_leaks(held: pl.DataFrame, trained: Mapping[str, Iterable[str]]) -> list[Leak]:
-    """Held-out rows that a classifier was trained on.
+    """Held-out rows that a classifier was trained on, or a judge is shown as an example.
 
     Args:
         held: Column trace_id: held-out rows.
-        trained: File of a classifier → trace ids of its training set.
+        trained: File of a classifier or of examples → trace ids of its rows.
     """
     ids = set(held["trace_id"].to_list())
     return [
-        Leak(trace_id, path, f"{path} was trained on {trace_id}")
+        Leak(trace_id, path, f"{path} learned from {trace_id}")
         for path, seen in sorted(trained.items())
         for trace_id in sorted(ids & set(seen))
     ]

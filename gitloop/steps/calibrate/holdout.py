@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import polars as pl
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import Leak
 from gitloop.errors import ConfigError
+from gitloop.judges.classifier.model import row_digest
 from gitloop.records import HoldoutCheck
 from gitloop.steps.calibrate.inputs import FOLDER, fit_policy, gather, read_traces, some_labels
-from gitloop.storage.files import read_text
+from gitloop.storage.files import read_json, read_text
 from gitloop.tables import GOLDEN, SCORES
 from gitloop.workspace import Workspace
 
@@ -58,7 +60,7 @@ def holdout(directory: Path) -> HoldoutReport:
     """How the judges do on the pinned holdout, and who has seen its rows. No judge is called.
 
     Looked at are the train and validation rows of the golden sets, prompts and rubrics (examples
-    in them), and the training sets of classifiers.
+    in them), the examples of `gitloop judge examples`, and the training sets of classifiers.
 
     Args:
         directory: A directory in the repository.
@@ -99,4 +101,22 @@ def _leaks(workspace: Workspace, held: pl.DataFrame, rate: float) -> list[Leak]:
     golden = pl.concat([GOLDEN.empty(), *(workspace.golden(name).read() for name in names)])
     files = [path for pattern in TEXTS for path in sorted(workspace.root.glob(pattern))]
     texts = {str(path.relative_to(workspace.root)): read_text(path) for path in files}
-    return [*core.golden_leaks(golden, rate), *core.quoted_leaks(held, texts)]
+    return [
+        *core.golden_leaks(golden, rate),
+        *core.quoted_leaks(held, texts),
+        *core.trained_leaks(held, _taught(workspace.root, held)),
+    ]
+
+
+def _taught(root: Path, held: pl.DataFrame) -> dict[str, list[str]]:
+    """File → trace ids of the held-out rows that a classifier or a list of examples holds."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(root.glob("models/*.json")):
+        value = read_json(path)
+        seen = set(value.get("seen", ())) if isinstance(value, dict) else set[str]()
+        rows = held.select("trace_id", "input", "context").iter_rows(named=True)
+        found[f"models/{path.name}"] = [row["trace_id"] for row in rows if row_digest(row) in seen]
+    for path in sorted(root.glob("rubrics/examples/*.jsonl")):
+        name = f"rubrics/examples/{path.name}"
+        found[name] = re.findall(r'"item_id": *"([^"\\]+)"', read_text(path))
+    return found
