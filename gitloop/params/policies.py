@@ -34,6 +34,9 @@ class Assertion(Strict):
     on_fail: Literal["fail", "warn"] = "fail"
 
 
+Slice = Literal["route", "user_cohort", "cluster_id", "route*user_cohort"]
+
+
 class Gate(Strict):
     """The gate's policy.
 
@@ -43,7 +46,8 @@ class Gate(Strict):
         min_rows: Fewest rows for a floor, and fewest pairs for a delta.
         floors: Rubric → least pass rate, in place of the rubric file's.
         floor_on: Whether the floor is held against the rate or against its interval's lower bound.
-        slices: Columns whose values are checked apart.
+        slices: Columns whose values are checked apart; route*user_cohort checks every route of
+            every cohort.
         require_calibration: Whether a rubric without a calibrated threshold is stale.
         ratchet: What a must-pass row that fails now does.
         delta_on: What is compared with the baseline: verdicts (pass rate) or scores (their mean).
@@ -57,7 +61,7 @@ class Gate(Strict):
     min_rows: int = Field(default=10, ge=2)
     floors: dict[str, float] = Field(default_factory=dict)
     floor_on: Literal["rate", "lower_bound"] = "rate"
-    slices: tuple[Literal["route", "user_cohort", "cluster_id"], ...] = ("route", "user_cohort")
+    slices: tuple[Slice, ...] = ("route", "user_cohort")
     require_calibration: bool = True
     ratchet: Literal["fail", "warn", "off"] = "warn"
     delta_on: Literal["verdict", "score"] = "verdict"

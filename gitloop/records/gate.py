@@ -19,6 +19,7 @@ CHECK_KINDS = (
     "assertion",
     "route",
     "cohort",
+    "cell",
     "cluster",
     "veto",
     "gain",

@@ -21,7 +21,7 @@ VERDICTS = {
     "fail": "FAIL",
     "none": "NO VERDICT",
 }
-SLICES = ("route", "cohort", "cluster")
+SLICES = ("route", "cohort", "cell", "cluster")
 PAIRED = ("delta", "veto", "gain", "ahead", *SLICES)
 
 Json = Mapping[str, Any]

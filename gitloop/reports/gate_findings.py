@@ -20,6 +20,7 @@ RULES = {
     "assertion": "A condition of params.yaml holds.",
     "route": "No route loses against the baseline.",
     "cohort": "No cohort loses against the baseline.",
+    "cell": "No route of a cohort loses against the baseline.",
     "cluster": "No failure cluster comes back.",
     "veto": "A tuned model loses nothing on a rubric that is not traded.",
     "gain": "A tuned model's rubric scores are better on average than its base's.",

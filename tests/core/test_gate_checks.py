@@ -187,6 +187,23 @@ def test_a_cohort_cannot_hide_behind_the_average() -> None:
     assert report.exit_code == 2
 
 
+def test_a_route_of_one_cohort_can_be_checked_apart() -> None:
+    """A loss in one cell of route and cohort fails, though route and cohort alone would not."""
+    cells = [(f"r{n % 4}", f"c{n // 4 % 4}") for n in range(640)]
+    lost = [n for n, cell in enumerate(cells) if cell == ("r1", "c2")][:12]
+    inputs = gate_inputs(
+        [0.0 if n in lost else 1.0 for n in range(640)],
+        [1.0] * 640,
+        route=[route for route, _ in cells],
+        user_cohort=[cohort for _, cohort in cells],
+    )
+    policy = inputs.policy.model_copy(update={"slices": ("route*user_cohort",)})
+    report = decide(replace(inputs, policy=policy))
+    failed = [check.slice for check in report.checks if check.outcome == "fail"]
+    assert failed == ["r1 × c2"]
+    assert {check.kind for check in report.checks} >= {"cell"}
+
+
 def test_a_loss_that_does_not_outlast_correction_is_no_pass() -> None:
     """Six of sixty rows lost show by themselves, not among eight cohorts: neither fail nor pass."""
     cohorts = [f"c{n % 8}" for n in range(480)]

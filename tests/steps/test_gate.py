@@ -16,6 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gitloop.errors import ConfigError, DataError, MissingObjectError, StaleError
+from gitloop.records import CHECK_KINDS
 from gitloop.steps.baseline import baseline
 from gitloop.steps.gate import PATH, REPORT, check, gate
 from gitloop.storage.golden import digest
@@ -200,6 +201,7 @@ def test_gate_json_fits_its_schema(place: Gated, n_bad: int) -> None:
     gate(place.root)
     schema = json.loads(files("gitloop").joinpath("schemas/gate-v1.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
+    assert schema["$defs"]["check"]["properties"]["kind"]["enum"] == list(CHECK_KINDS)
     Draft202012Validator(schema).validate(json.loads(place.repository.read(PATH)))
 
 

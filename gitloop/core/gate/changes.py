@@ -21,7 +21,12 @@ from gitloop.records import Check
 from gitloop.stats.paired import PairedResult, non_inferiority
 from gitloop.stats.power import Plan
 
-KIND_OF_SLICE = {"route": "route", "user_cohort": "cohort", "cluster_id": "cluster"}
+KIND_OF_SLICE = {
+    "route": "route",
+    "user_cohort": "cohort",
+    "route*user_cohort": "cell",
+    "cluster_id": "cluster",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +90,19 @@ def _compare(
 
 
 def _slices(inputs: GateInputs, gate: _Comparison) -> list[_Comparison]:
-    """The comparison of every value of every sliced column; one that holds all pairs adds none."""
+    """The comparison of every value of every sliced column; one that holds all pairs adds none.
+
+    Columns that are joined by * are sliced together: each combination of their values is a slice.
+    """
     found = []
-    for column in inputs.policy.slices:
-        parts = gate.pairs.filter(pl.col(column).is_not_null()).partition_by(
-            column, as_dict=True, maintain_order=True
-        )
-        for (value,), pairs in sorted(parts.items()):
+    for sliced in inputs.policy.slices:
+        columns = sliced.split("*")
+        named = gate.pairs.filter(pl.all_horizontal(pl.col(columns).is_not_null()))
+        parts = named.partition_by(columns, as_dict=True, maintain_order=True)
+        for values, pairs in sorted(parts.items()):
             if pairs.height < gate.pairs.height:
-                kind = KIND_OF_SLICE[column]
-                found.append(_compare(inputs, kind, gate.rubric, str(value), pairs))
+                name = " × ".join(map(str, values))
+                found.append(_compare(inputs, KIND_OF_SLICE[sliced], gate.rubric, name, pairs))
     return found
 
 

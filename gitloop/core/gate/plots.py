@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-_KINDS = ("floor", "delta", "route", "cohort", "cluster")
+_KINDS = ("floor", "delta", "route", "cohort", "cell", "cluster")
 
 
 def rates_csv(document: Mapping[str, Any]) -> str:
