@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitloop.core.agree import Difference, Dispute, RubricAgreement
-    from gitloop.stats.agreement import Agreement
+    from gitloop.stats.agreement import Agreement, Share
     from gitloop.steps.agree import AgreeReport
 
 WIDTH = 80
@@ -80,7 +80,7 @@ def _lines(report: AgreeReport, n_disputes: int) -> list[str]:
 
 def _rubric(found: RubricAgreement) -> list[str]:
     used = [share for share in found.prevalence if share.n or share.category in {"pass", "fail"}]
-    shares = ", ".join(f"{_plain(share.category)} {share.share:.0%}" for share in used)
+    shares = ", ".join(map(_share, used))
     kind = "" if found.kind == "trace" else f" · {found.kind.replace('_', ' ')}"
     head = f"{found.rubric}{kind}  {found.stratum}".rstrip()
     counts = f"{found.n_items} items, {found.n_labels} labels, {found.n_disputed} disputed"
@@ -97,6 +97,11 @@ def _rubric(found: RubricAgreement) -> list[str]:
         lines.append(_figure(f"Krippendorff {level}{mark}", alpha))
     ac = "Gwet's AC1" if found.ac1.name == "gwet-ac1" else "Gwet's AC2 (linear)"
     return [*lines, _figure(ac, found.ac1)]
+
+
+def _share(share: Share) -> str:
+    low, high = share.interval.low, share.interval.high
+    return f"{_plain(share.category)} {share.share:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def _plain(category: object) -> str:

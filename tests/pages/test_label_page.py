@@ -113,6 +113,45 @@ def test_two_browsers_on_one_item(
     assert said == ["pass", "fail"]
 
 
+FORMS = {
+    "amount": "{type: numeric, worst: 10, best: 0, step: 1, question: How many steps are left?}",
+    "grounded": "{type: thumbs}",
+    "shape": "{type: categorical, choices: [invented, sound], scores: {invented: 0, sound: 1}}",
+    "tone": "{type: star}",
+    "words": "{type: text}",
+}
+
+
+def test_five_ways_to_answer_by_keyboard(
+    driver: Driver, serve: Serve, unlabelled: Repository
+) -> None:
+    """A number, a verdict, a category, stars and words, without a mouse, each with its score."""
+    params = "seed: 0\nrubrics:\n"
+    for name, form in FORMS.items():
+        rubric = (
+            f'name: {name}\nversion: "1"\nlabel: {form}\nscorer: {{local: {{metric: contains}}}}\n'
+        )
+        unlabelled.gen({f"rubrics/{name}.yaml": rubric})
+        params += f'  {name}: {{version: "1"}}\n'
+    unlabelled.gen({"params.yaml": params}, commit="Ask in five ways")
+    amara = serve(unlabelled.root, "--as", "amara", "--sample", "1", "--no-commit")
+    page = enter(driver, amara.link)
+    assert page.text("#question") == "How many steps are left?"
+    for number, keys in enumerate(["n2", "p", "1", "4", "nIt refuses."], start=1):
+        page.wait_text("#title", f"Question {number}")
+        page.keys(*keys)
+        page.keys("Control+Enter")
+    page.wait_text("#end", "5 of 5 are labelled")
+    rows = read_labels(unlabelled.root).sort("rubric").select("rubric", "label", "score").rows()
+    assert rows == [
+        ("amount", "2", 0.8),
+        ("grounded", "pass", 1.0),
+        ("shape", "invented", 0.0),
+        ("tone", "4", 0.75),
+        ("words", "It refuses.", None),
+    ]
+
+
 CONTRAST = r"""
 const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 const colour = (text) => {

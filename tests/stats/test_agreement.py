@@ -324,3 +324,24 @@ def test_an_interval_stays_within_the_scale() -> None:
     got = cohen_kappa([1, 4], [2, 3], weights="linear", categories=[1, 2, 3, 4, 5])
     assert got.interval is not None
     assert -1.0 <= got.interval.low <= got.interval.high <= 1.0
+
+
+def test_prevalence_takes_items_as_the_sample() -> None:
+    """With one rating per item the interval is t's of a share; ten alike per item add nothing."""
+    single = [["a"]] * 12 + [["b"]] * 8
+    repeated = [unit * 10 for unit in single]
+    (one, _), (ten, _) = prevalence(tabulate(single)), prevalence(tabulate(repeated))
+    assert (one.share, ten.share) == (0.6, 0.6)
+    assert (ten.interval.low, ten.interval.high) == pytest.approx(
+        (one.interval.low, one.interval.high), abs=1e-12
+    )
+    half = 2.093024 * (0.6 * 0.4 / 19) ** 0.5
+    assert one.interval.low == pytest.approx(0.6 - half, abs=1e-5)
+
+
+def test_prevalence_of_what_nobody_chose_is_not_sure() -> None:
+    """A category that no one of five items got may still be there: its upper bound is above 0."""
+    used, unused = prevalence(tabulate([["a"]] * 5, ["a", "b"]))
+    assert (used.share, unused.share) == (1.0, 0.0)
+    assert unused.interval.high > 0.3
+    assert prevalence(tabulate([], ["a", "b"]))[0].interval.high == 1.0

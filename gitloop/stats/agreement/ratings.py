@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gitloop.errors import ConfigError, DataError
 from gitloop.records import Interval
-from gitloop.stats.distributions import FloatArray, IntArray, constant_bounds
+from gitloop.stats.distributions import (
+    FloatArray,
+    IntArray,
+    constant_bounds,
+    mean_bounds,
+    mean_estimate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +55,13 @@ class Share:
         category: The label.
         n: Ratings that chose it.
         share: `n` over all ratings, in [0, 1].
+        interval: Of the share, Student's t over items; [0, 1] where nothing was rated.
     """
 
     category: Label
     n: int
     share: float
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +132,30 @@ def tabulate(
     )
 
 
-def prevalence(table: RatingTable) -> tuple[Share, ...]:
-    """Return how often each category was used, in the scale's order."""
-    counts = np.bincount(table.codes, minlength=len(table.categories)).tolist()
-    total = max(1, sum(counts))
-    return tuple(
-        Share(category, n, n / total) for category, n in zip(table.categories, counts, strict=True)
-    )
+def prevalence(table: RatingTable, *, level: float = 0.95) -> tuple[Share, ...]:
+    """Return how often each category was used, in the scale's order.
+
+    Items are the sample: ratings of one item resemble each other, so that the interval is that of a
+    ratio of sums over items (as for `raw_agreement`), and not that of as many independent ratings.
+
+    Args:
+        table: The ratings.
+        level: Coverage of the intervals.
+    """
+    counts = table.counts()
+    mass = counts.sum(axis=1)
+    counts, mass = counts[mass > 0], mass[mass > 0]
+    if not mass.size:
+        nothing = Interval(0.0, 1.0, level, "none")
+        return tuple(Share(category, 0, 0.0, nothing) for category in table.categories)
+    found = []
+    for place, category in enumerate(table.categories):
+        n = int(counts[:, place].sum())
+        share = n / float(mass.sum())
+        gaps = (counts[:, place] - share * mass) / float(mass.mean())
+        low, high, method = mean_bounds(replace(mean_estimate(gaps), mean=share), level, (0.0, 1.0))
+        found.append(Share(category, n, share, Interval(low, high, level, method)))
+    return tuple(found)
 
 
 def is_missing(label: Label | None) -> bool:
