@@ -46,6 +46,8 @@ uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", lifespa
             log_level="critical", access_log=False)
 """
 
+N_ROUNDS = 3
+
 Told = Callable[[str, float], None]
 """Told the id of each acknowledged event, and how long it took."""
 
@@ -191,15 +193,24 @@ def one_by_one(folder: Path, seconds: float) -> float:
     return n / (time.perf_counter() - start)
 
 
+def cpu_s(process: subprocess.Popen[str]) -> float:
+    """Seconds of CPU that the process has used, user and system."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def race(folder: Path, n_connections: int, seconds: float) -> None:
     """Print what the collector acknowledges beside its peers."""
     print(f"write + fsync, one by one: {one_by_one(folder, seconds):,.0f} events/s")
-    with collector(repository(folder / "repository")) as (_, port), bare(port + 1) as other:
-        for name, at in (("collector", port), ("answers at once", other)) * 2:
+    with collector(repository(folder / "repository")) as (process, port), bare(port + 1) as other:
+        for name, at in (("collector", port), ("answers at once", other)) * N_ROUNDS:
+            before = cpu_s(process)
             rate, p50, p99, most = measure(at, n_connections, seconds)
+            used = (cpu_s(process) - before) / (rate * seconds)
             print(
                 f"{name}: {rate:,.0f} events/s,"
                 f" p50 {p50:.1f} ms, p99 {p99:.1f} ms, largest {most:.1f} ms"
+                + (f"; {1e6 * used:.0f} µs of CPU an event" if name == "collector" else "")
             )
 
 

@@ -6,9 +6,10 @@ From Python: `from gitloop import evaluate, load_golden`. Both load on first use
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # the recorder is imported by host applications: typing would cost them ms
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitloop.steps.evaluate import evaluate, load_golden
 
 __version__ = "0.1.0"

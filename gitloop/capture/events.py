@@ -65,8 +65,10 @@ def complete(fields: Mapping[str, Any]) -> dict[str, Any]:
         elif value is not None:
             event[name] = value
     signal = str(event.get("signal_type"))
-    event.setdefault("feedback_id", new_feedback_id())
-    event.setdefault("created_at", datetime.now(_UTC))
+    if "feedback_id" not in event:
+        event["feedback_id"] = new_feedback_id()
+    if "created_at" not in event:
+        event["created_at"] = datetime.now(_UTC)
     if signal in SIGNAL_TYPES:
         event["signal_class"] = SIGNAL_TYPES[signal]
         if signal not in WITHOUT_DEFAULT_SOURCE:

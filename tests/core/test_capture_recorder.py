@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitloop import capture
-from gitloop.capture import Batch, Counts, Recorder
+from gitloop.capture import Batch, Counts, Recorder, journal
 from gitloop.capture.events import complete, faults, line
 from gitloop.errors import DataError
 from gitloop.signals import SIGNAL_TYPES
@@ -276,6 +276,61 @@ def test_importing_the_recorder_loads_the_standard_library_alone() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["[]", "[]"]
+
+
+def test_a_disk_that_is_full_leaves_whole_lines_and_loses_nothing(
+    folders: tuple[Path, Path],
+) -> None:
+    """A write that the disk cuts short is undone; the event goes to the fallback, later ones too.
+
+    A limit on the file's size stands in for the disk's end: the kernel writes what fits, and fails.
+    """
+    program = (
+        "import json, resource, sys\n"
+        "from gitloop.capture import Recorder\n"
+        "recorder = Recorder(sys.argv[1], fallback=sys.argv[2])\n"
+        "event = {'signal_type': 'copy', 'comment': 'x' * 300}\n"
+        "first = [recorder.record(event).state for _ in range(3)]\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))\n"
+        "then = [recorder.record(event).state for _ in range(4)]\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+        "last = [recorder.record(event).state for _ in range(2)]\n"
+        "print(json.dumps([first, then, last]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, folders)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, then, last = json.loads(done.stdout)
+    assert (set(first), set(last)) == ({"durable"}, {"durable"})
+    assert then[-1] == "fallback"
+    n_kept = then.count("fallback")
+    assert len(recorded(folders[0])) == 9 - n_kept
+    assert len(recorded(folders[1] / "events")) == n_kept
+    assert "feedback is not reaching its spool" in done.stderr
+
+
+def test_a_spool_that_may_only_be_read_is_no_loss(tmp_path: Path) -> None:
+    """On a file system without rights to write, the event is durable in the fallback."""
+    tested = Recorder("/proc/self/gitloop-spool", fallback=str(tmp_path / "fallback"))
+    assert tested.record({"signal_type": "copy"}).state == "fallback"
+    assert len(recorded(tmp_path / "fallback" / "events")) == 1
+
+
+def test_a_file_that_has_grown_large_is_followed_by_a_new_one(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file of the spool grows without bound, and no event is lost between two of them."""
+    monkeypatch.setattr(journal, "MAX_FILE_BYTES", 500)
+    tested = recorder(folders)
+    for n in range(12):
+        assert tested.record({"signal_type": "copy", "trace_id": f"{n}"}).is_acknowledged
+    files = list(folders[0].glob("*.jsonl"))
+    assert len(files) > 2
+    assert max(path.stat().st_size for path in files) < 1000
+    assert {event["trace_id"] for event in recorded(folders[0])} == {f"{n}" for n in range(12)}
 
 
 _ANYTHING = st.recursive(

@@ -81,6 +81,19 @@ def test_the_spool_becomes_a_tracked_part(repository: Repository) -> None:
     assert not [path for path in untracked if path.endswith(".parquet")]
 
 
+def test_a_clock_that_goes_backwards_loses_and_orders_nothing_wrongly(
+    repository: Repository,
+) -> None:
+    """Events whose times run backwards, or lie far away, are all there with the times they had."""
+    times = ["2026-05-19T14:33:00Z", "2026-05-18T00:00:00Z", "1970-01-01T00:00:00Z", "2031-01-01"]
+    for n, at in enumerate(times):
+        record(repository, f"{n}", created_at=at)
+    report = seal(repository.root)
+    assert (report.n_new, report.n_aside) == (4, 0)
+    found = sealed(repository).sort("feedback_id")["created_at"].dt.strftime("%Y-%m-%d").to_list()
+    assert found == ["2026-05-19", "2026-05-18", "1970-01-01", "2031-01-01"]
+
+
 def test_an_empty_spool_seals_to_nothing(repository: Repository) -> None:
     """Nothing waits: nothing is written, and that is no error."""
     report = seal(repository.root)
