@@ -12,6 +12,7 @@ from gitloop.capture.events import complete, faults, line
 from gitloop.collector.commits import Entry, Outcome
 from gitloop.collector.refusals import Refusal
 
+_FORM = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _MOST_SHOWN = 20
 _LONGEST_FAULT = 200
 
@@ -92,10 +93,13 @@ def _events(body: bytes, most: int) -> Sequence[object]:
 def _entry(event: Mapping[str, Any]) -> Entry:
     """The event's line; when it was sent is no part of what a repetition must be equal in."""
     content = {name: value for name, value in event.items() if name != "created_at"}
-    encoded = line(content)
+    try:
+        encoded = orjson.dumps(content, option=_FORM)
+    except orjson.JSONEncodeError:  # nested deeper than it writes, though not than it reads
+        encoded = line(content)
     at = event["created_at"]
     return Entry(
-        line=encoded[:-2] + b', "created_at": "' + at.encode() + b'"}\n',
+        line=encoded[:-2] + b',"created_at":"' + at.encode() + b'"}\n',
         identity=hash(event["feedback_id"]),
         content=hash(encoded),
     )

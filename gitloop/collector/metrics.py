@@ -26,11 +26,12 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """Counts, from the event loop and from the threads that commit."""
+    """Counts: `add` and `render` from the event loop, the rest from the threads that commit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, Labels]] = Counter()
+        self._n_lines = self._n_failures = 0
         self._buckets = [0] * (len(_BOUNDS_S) + 1)
         self._sync_s = 0.0
         self._is_failing = False
@@ -42,14 +43,13 @@ class Metrics:
         return self._is_failing
 
     def add(self, name: str, n: int = 1, **labels: str) -> None:
-        """Count `n` more."""
-        with self._lock:
-            self._counts[name, tuple(sorted(labels.items()))] += n
+        """Count `n` more; the labels of a name come in one order."""
+        self._counts[name, tuple(labels.items())] += n
 
     def synced(self, n_lines: int, seconds: float) -> None:
         """Count a group commit that is durable."""
         with self._lock:
-            self._counts["lines_total", ()] += n_lines
+            self._n_lines += n_lines
             self._sync_s += seconds
             self._is_failing = False
             place = next((n for n, bound in enumerate(_BOUNDS_S) if seconds <= bound), -1)
@@ -58,12 +58,14 @@ class Metrics:
     def failed(self) -> None:
         """Count a group commit that is not."""
         with self._lock:
-            self._counts["sync_failures_total", ()] += 1
+            self._n_failures += 1
             self._is_failing = True
 
     def render(self) -> str:
         """Everything that was counted, as Prometheus reads it."""
         with self._lock:
+            self._counts["lines_total", ()] = self._n_lines
+            self._counts["sync_failures_total", ()] = self._n_failures
             return "\n".join([*self._lines(), ""])
 
     def _lines(self) -> Iterator[str]:
