@@ -194,3 +194,18 @@ def _release_step(value: Json) -> str:
     if value["verdict"] == "fail":
         return "keep the base model; open loop/pairs/release.html: rows lost, then and now"
     return "ship to a small share first, and keep the base model ready to take over"
+
+
+def title(value: Json) -> str:
+    """Which gate it is: "gitloop gate", or "gitloop release" of a tuned model."""
+    return "gitloop release" if value.get("policies") else "gitloop gate"
+
+
+def before(value: Json) -> str:
+    """What the run is compared with: "the main line", or "the base model"."""
+    return "the base model" if value.get("policies") else "the main line"
+
+
+def place(value: Json) -> str:
+    """The file that the whole document is in."""
+    return "loop/pairs/release.json" if value.get("policies") else "loop/gate/gate.json"

@@ -32,7 +32,8 @@ def render(value: Json) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>gitloop gate: {word}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{figures.title(value)}: {word}</title>\n"
+        f"<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(filter(None, sections))
         + "\n</main>\n</body>\n</html>\n"
     )
@@ -160,7 +161,8 @@ def _rows(value: Json, key: str) -> str:
     shown = [row for row in rows if f"{row['row_id']} {row['rubric']}" in texts] or rows
     parts = [_row(row, texts.get(f"{row['row_id']} {row['rubric']}", {})) for row in shown]
     if total > len(shown):
-        parts.append(f'<p class="soft">… and {total - len(shown)} more in loop/gate/gate.json</p>')
+        more = f"… and {total - len(shown)} more in {figures.place(value)}"
+        parts.append(f'<p class="soft">{more}</p>')
     return _card("".join(parts)) if rows else ""
 
 
@@ -185,7 +187,7 @@ def _texts(texts: Json) -> str:
     blocks = [
         _block("input", escape(texts["input"] or ""), is_wide=True),
         _block("context", escape(texts["context"] or ""), is_wide=True),
-        _block("output on the main line", old),
+        _block("output before", old),
         _block("output now", new),
         _block("what it should say", escape(texts["reference"] or "")),
         _block("the judge's reason", escape(texts["reason"] or "")),

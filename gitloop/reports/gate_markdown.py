@@ -1,5 +1,7 @@
 """The gate as Markdown for a sticky comment: verdict, checks, rows with trail; ≤ 60,000 characters.
 
+Its first line is a mark by which a CI job finds the comment to replace.
+
 Only ids and names go in, never texts of users: a pull request may be public.
 """
 
@@ -9,9 +11,6 @@ import re
 
 from gitloop.reports import gate_figures as figures
 from gitloop.reports.gate_figures import Json
-
-MARKER = "<!-- gitloop gate -->"
-"""First line of the comment: a CI job finds the one to replace by it."""
 
 LIMIT = 60_000
 """Characters; forges refuse a comment of 65,536."""
@@ -31,8 +30,8 @@ def render(value: Json) -> str:
     """The document of gate.json as Markdown; what does not fit is counted."""
     icon = _VERDICT_ICONS[value["verdict"]]
     head = [
-        MARKER,
-        f"## {icon} gitloop gate: {figures.VERDICTS[value['verdict']]}",
+        f"<!-- {figures.title(value)} -->",
+        f"## {icon} {figures.title(value)}: {figures.VERDICTS[value['verdict']]}",
         "",
         f"**{_plain(figures.headline(value))}.** {_plain(figures.basis(value))}.",
     ]
@@ -66,7 +65,7 @@ def _fitted(head: list[str], blocks: list[tuple[str, list[str], list[str]]], nex
         if len(kept) < len(entries):
             left_out.append(f"{len(entries) - len(kept)} {name}")
     if left_out:
-        tail = ["", f"Left out for length: {', '.join(left_out)}; see loop/gate/gate.json.", *tail]
+        tail = ["", f"Left out for length: {', '.join(left_out)}; see the JSON document.", *tail]
     return "\n".join([*lines, *tail]) + "\n"
 
 

@@ -24,8 +24,8 @@ def render(value: Json) -> str:
     if counted:
         lines += _hanging("  ", figures.slices_told(counted))
     for title, key, limit in (
-        ("lost: passed on the main line, fail now", "lost", MAX_ROWS),
-        ("won: failed on the main line, pass now", "won", MAX_ROWS // 2),
+        (f"lost: passed on {figures.before(value)}, fail now", "lost", MAX_ROWS),
+        (f"won: failed on {figures.before(value)}, pass now", "won", MAX_ROWS // 2),
         ("new and failing; new rows never block", "failing_new", MAX_ROWS // 2),
     ):
         lines += _rows(value, title, key, limit)
@@ -61,7 +61,7 @@ def _rows(value: Json, title: str, key: str, limit: int) -> list[str]:
     for row in rows[:limit]:
         lines += _hanging("  ", f"{row['row_id']} {row['rubric']} · {figures.trail(row)}")
     if total > limit:
-        lines.append(f"  … and {total - limit} more in loop/gate/gate.json")
+        lines.append(f"  … and {total - limit} more in {figures.place(value)}")
     return lines
 
 
