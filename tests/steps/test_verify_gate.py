@@ -20,7 +20,7 @@ PARAMS = """\
 seed: 0
 rubrics:
   grounded:
-    version: "1"
+    version: "2"
 target:
   use: python
   callable: app:answer
@@ -35,7 +35,7 @@ calls:
 """
 RUBRIC = """\
 name: grounded
-version: "1"
+version: "2"
 scorer:
   local:
     metric: contains
