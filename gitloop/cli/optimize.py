@@ -58,8 +58,8 @@ def _lines(report: OptimizeReport) -> list[str]:
     lines = [f"{style(report.outcome, fg=colour, bold=True)}: {report.message}"]
     if report.n_trials:
         lines.append(
-            f"{report.n_trials} of {report.space_size:,} candidates tried with {report.optimizer},"
-            f" {report.n_evaluations:,} rows scored"
+            f"{_tried(report)} with {report.optimizer}, {report.n_evaluations:,} rows scored;"
+            f" ended by {report.finish_reason}"
         )
         lines.append(
             f"validation score {_shown(report.incumbent_mean)} as it is,"
@@ -83,6 +83,13 @@ def _lines(report: OptimizeReport) -> list[str]:
     if report.look is not None or any(found.look for found in report.thresholds):
         lines.append("  → commit loop/optimize/ledger.jsonl: it counts the looks at the holdout")
     return [*lines, "  → loop/optimize/report.md"]
+
+
+def _tried(report: OptimizeReport) -> str:
+    """How many candidates were tried, and of how many where the prompt declares them."""
+    if report.space_size == 1:
+        return f"{report.n_trials:,} candidates tried"
+    return f"{report.n_trials:,} candidates tried, {report.space_size:,} declared,"
 
 
 def _shown(value: float | None) -> str:

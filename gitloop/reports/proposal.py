@@ -34,7 +34,7 @@ def _facts(document: Mapping[str, Any]) -> str:
             f"{_golden(document)}; {rows['train']} train, {rows['val']} validation,"
             f" {rows['holdout']} holdout rows"
         ),
-        f"- Space: {document['space_size']:,} candidates; {document['n_trials']} tried,"
+        f"- Space: {document['space_size']:,} declared; {document['n_trials']:,} candidates tried,"
         f" {document['n_failed']} failed attempts, {document['n_evaluations']:,} rows scored,"
         f" {document['n_teacher_calls']:,} questions to the teacher"
         + (f"; ended by {document['finish_reason']}" if document["finish_reason"] else ""),
@@ -87,7 +87,7 @@ def _holdout(document: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
         (
             f"| score | {_shown(verdict['incumbent_mean'])} | {_shown(verdict['finalist_mean'])} |"
-            f" {_shown(verdict['gain'], '+.3f')}{_between(verdict)} | {_shown(verdict['p'])} |"
+            f" {_shown(verdict['gain'], '+.3f')}{_between(verdict)} | {_p(verdict['p'])} |"
             f" {_shown(verdict['mde'])} | {len(verdict['fixed'])} | {len(verdict['broken'])} |"
         ),
     ]
@@ -126,7 +126,7 @@ def _thresholds(document: Mapping[str, Any]) -> str:
         if verdict:
             cells[4] = f"{_shown(verdict['incumbent_mean'])} → {_shown(verdict['finalist_mean'])}"
             cells[5] = f"{_shown(verdict['gain'], '+.3f')}{_between(verdict)}"
-            cells[6] = f"{_shown(verdict['p'])} (alpha {found['look']['alpha']:.4f})"
+            cells[6] = f"{_p(verdict['p'])} (alpha {found['look']['alpha']:.4f})"
             cells[7:] = [str(len(verdict["fixed"])), str(len(verdict["broken"]))]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"- {found['rubric']}: {found['message']}" for found in document["thresholds"])]
@@ -210,6 +210,11 @@ def _named(what: str, row_ids: Sequence[str]) -> str:
 def _cell(text: str) -> str:
     """The text on one line of a table."""
     return " ".join(text.split()).replace("|", "/")
+
+
+def _p(value: float | None) -> str:
+    """A p-value; 0.0004 is no 0."""
+    return "< 0.001" if value is not None and value < 0.001 else _shown(value)
 
 
 def _shown(value: float | None, form: str = ".3f") -> str:

@@ -40,7 +40,7 @@ class OptimizeReport:
         message: The fact, in a sentence.
         optimizer: Its plug-in, with version.
         space_size: Number of different candidates that the prompt declares, examples aside.
-        n_trials: Candidates tried, the incumbent included.
+        n_trials: Different candidates tried, the incumbent included.
         n_failed: Attempts that came to no candidate, or to one that must not be tried.
         n_evaluations: Rows scored, the look at the holdout included.
         n_teacher_calls: Questions to the teacher.
@@ -231,7 +231,7 @@ def _report(searched: Searched, history: History, best: Trial, checked: _Checked
     control = [trial.mean for trial in history.trials if trial.arm == "random" and trial.mean]
     return replace(
         _unsearched(searched, outcome, message),
-        n_trials=sum(not trial.fault for trial in history.trials),
+        n_trials=len({trial.candidate.id for trial in history.trials if not trial.fault}),
         n_failed=sum(bool(trial.fault) for trial in history.trials),
         n_evaluations=history.n_evaluations + checked.n_extra,
         n_teacher_calls=history.n_teacher_calls,
