@@ -143,7 +143,7 @@ def _time(value: object) -> object:
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=_UTC)
         told = aware if aware.tzinfo is _UTC else aware.astimezone(_UTC)
-        return told.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return told.isoformat(timespec="microseconds")[:26] + "Z"  # without its +00:00
     parsed = _parsed(value)
     return value if parsed is None else _time(parsed)
 
