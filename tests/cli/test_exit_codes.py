@@ -14,7 +14,7 @@ from gitloop import scaffold
 from gitloop.cli.main import VERBS, invoke
 from tests.repositories import Repository
 
-GROUPS = {"capture", "labels", "golden", "git", "pairs", "rubric", "judge"}
+GROUPS = {"calls", "capture", "labels", "golden", "git", "pairs", "rubric", "judge"}
 NEEDS_ARGUMENTS = {"promote", "import-fi", "log", "why", "blame", "resolve", "prompt"}
 ELSEWHERE = {"demo", "init"}
 
