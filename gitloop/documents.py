@@ -269,12 +269,14 @@ def rewritten(text: str, path: Path, value: str | float) -> str:
 def _added(text: str, node: MappingNode, path: Path, value: str | float) -> str:
     """The text with `path: value` as the first entry of a mapping."""
     *parents, last = map(str, path)
+    # A mapping's own mark may stand before its anchor; the first key's never does.
+    mark: Any = node.value[0][0].start_mark if node.value else None
     if node.flow_style:
         entry = "".join(f"{scalar(key)}: {{" for key in parents) + f"{scalar(last)}: "
-        entry += scalar(value) + "}" * len(parents) + (", " if node.value else "")
-        at = node.start_mark.index + 1
+        entry += scalar(value) + "}" * len(parents) + (", " if mark else "")
+        at = int(mark.index) if mark else int(node.end_mark.index) - 1
         return text[:at] + entry + text[at:]
-    at, column = int(node.start_mark.index), int(node.start_mark.column)
+    at, column = int(mark.index), int(mark.column)
     nested: Any = value
     for key in reversed((*parents, last)):
         nested = {key: nested}

@@ -142,6 +142,14 @@ def test_any_text_is_rewritten_whole(text: str) -> None:
     assert (str(found["said"]).strip("\n"), found["after"]) == (text.strip("\n"), 1)
 
 
+@pytest.mark.parametrize("text", ["a: &x {b: 1}", "a: &x {}", "a: &x\n  b: 1\n", "a: {}"])
+def test_a_key_is_added_behind_an_anchor(text: str) -> None:
+    """A mapping with an anchor, or without any entry, takes a new one."""
+    found = parse(rewritten(text, ("a", "c", "d"), 2), source="x").value["a"]
+    assert found["c"] == {"d": 2}
+    assert found.get("b", 1) == 1
+
+
 def test_what_is_no_mapping_cannot_be_rewritten() -> None:
     """A path through a scalar is refused by name."""
     with pytest.raises(ConfigError, match=r"seed is no mapping"):

@@ -81,6 +81,24 @@ def test_a_changed_judge_begins_a_new_span(clean: Judged) -> None:
         calibrate(repository.root)  # asked anew: the lenient model gives every row one score
 
 
+def test_a_judge_that_rubrics_share_is_not_touched(clean: Judged) -> None:
+    """Where one edit of params.yaml would begin a span for two rubrics, nothing is written."""
+    repository, score = clean
+    score.append(lenient)
+    text = repository.read("params.yaml")
+    shared = text.replace("judge:\n", "judge: &judge\n").replace(
+        "optimize:", '  polite:\n    version: "1"\n    judge: *judge\noptimize:'
+    )
+    polite = repository.read("rubrics/grounded.yaml").replace("name: grounded", "name: polite")
+    repository.gen({"params.yaml": shared, "rubrics/polite.yaml": polite})
+    try:
+        with pytest.raises(ConfigError, match="rubrics share a judge"):
+            drift(repository.root, DriftPlan(("grounded",), 20))
+        assert not (repository.root / "loop/drift").exists()
+    finally:
+        (repository.root / "rubrics/polite.yaml").unlink()
+
+
 def test_history_shows_the_change_point(clean: Judged, capsys: pytest.CaptureFixture[str]) -> None:
     """A committed change point stands in the history of the thresholds; a broken one is named."""
     repository, score = clean

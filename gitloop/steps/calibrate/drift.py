@@ -13,6 +13,7 @@ from gitloop.core.calibrate import Drift
 from gitloop.documents import rewritten
 from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import BoundJudge, call_store, judge_bound
+from gitloop.params import parse_params
 from gitloop.protocols import Progress, silent
 from gitloop.records import Case, as_json, parse_thresholds
 from gitloop.steps.calibrate.anchors import anchors, opened
@@ -132,8 +133,8 @@ def _judged(
 
 def _write(workspace: Workspace, found: Iterable[Drift], spans: dict[str, int]) -> tuple[str, ...]:
     """Write each look, and each change point with its span in params.yaml."""
+    params = _with_spans(workspace, spans)
     written = []
-    params = read_text(workspace.root / "params.yaml")
     for one in found:
         path = f"{DRIFT}/{one.rubric}.json"
         value = {"schema": SCHEMA, **as_json(one)}
@@ -145,8 +146,27 @@ def _write(workspace: Workspace, found: Iterable[Drift], spans: dict[str, int]) 
             event = {"span": span, "found_at": workspace.now().strftime("%Y-%m-%dT%H:%M:%SZ")}
             write_json(workspace.root / path, value | event | {"schema": CHANGE_SCHEMA})
             written.append(path)
-            params = rewritten(params, ("rubrics", one.rubric, "judge", "span"), span)
     if spans:
         write_text(workspace.root / "params.yaml", params)
         written.append("params.yaml")
     return tuple(written)
+
+
+def _with_spans(workspace: Workspace, spans: dict[str, int]) -> str:
+    """params.yaml with the spans and nothing else changed.
+
+    Raises:
+        ConfigError: It cannot be: rubrics share a judge by a YAML alias, say.
+    """
+    text = read_text(workspace.root / "params.yaml")
+    expected = {name: pin.judge.span for name, pin in workspace.params.rubrics.items()} | spans
+    for name, span in spans.items():
+        text = rewritten(text, ("rubrics", name, "judge", "span"), span)
+    actual = {name: pin.judge.span for name, pin in parse_params(text).rubrics.items()}
+    if actual != expected:
+        told = ", ".join(f"rubrics.{name}.judge.span: {span}" for name, span in spans.items())
+        raise ConfigError(
+            "the judge changed, and params.yaml cannot be given its span: rubrics share a judge",
+            hint=f"give each rubric a judge of its own, with {told}, then run this again",
+        )
+    return text

@@ -98,7 +98,15 @@ def on_branch(
             f"the rewrite cannot be written into {source} without changing more of it",
             hint=f"write scorer.{kind}.{WORDS} as a block of its own: {WORDS}: |",
         )
-    parse_params(pins)
+    expected = {one: pin.version for one, pin in workspace.params.rubrics.items()}
+    if {one: pin.version for one, pin in parse_params(pins).rubrics.items()} != {
+        **expected,
+        name: new.version,
+    }:
+        raise ConfigError(
+            f"params.yaml cannot be given the version of {name} alone",
+            hint=f"write rubrics.{name}.version as a value of its own",
+        )
     diff = _diff(source, now, text)
     branch = f"gitloop/calibrate/{name}-{new.version}-{sha256(text)[:6]}"
     told = replace(report, new_version=new.version, diff=diff, message="it is on a branch")
