@@ -110,8 +110,8 @@ Embed = Callable[[Corpus, NDArray[np.intp]], NDArray[np.float32]]
 """Corpus and rows of it → their vectors."""
 
 
-def embedders(corpus: Corpus) -> dict[str, Embed]:
-    """Name → embedder, of those that are installed."""
+def embedders(corpus: Corpus, cache: Path | None) -> dict[str, Embed]:
+    """Name → embedder, of those that are installed; minilm's vectors are kept in the cache."""
     found: dict[str, Embed] = {
         "tfidf": lambda own, rows: TfidfEmbedder().embed(own.take(rows).texts)
     }
@@ -121,10 +121,15 @@ def embedders(corpus: Corpus) -> dict[str, Embed]:
         print(f"minilm is not measured: {error}")
         return found
     # A text's vector does not depend on the others: once for all samples and nights will do.
-    vectors, cpu_s = timed(lambda: minilm.MinilmEmbedder().embed(corpus.texts))
-    print(f"minilm embeds {len(corpus.texts) / cpu_s:.0f} texts per CPU second")
-    found["minilm"] = lambda _, rows: vectors[rows]
-    return found
+    if cache is not None and cache.is_file():
+        vectors = np.load(cache)
+        print(f"minilm: vectors from {cache.name}")
+    else:
+        vectors, cpu_s = timed(lambda: minilm.MinilmEmbedder().embed(corpus.texts))
+        print(f"minilm embeds {len(corpus.texts) / cpu_s:.0f} texts per CPU second")
+        if cache is not None:
+            np.save(cache, vectors)
+    return {"minilm": lambda _, rows: vectors[rows], **found}
 
 
 def bertopic(texts: list[str], vectors: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -144,10 +149,10 @@ def has_bertopic() -> bool:
     return True
 
 
-def quality(corpus: Corpus, seeds: int) -> None:
+def quality(corpus: Corpus, seeds: int, cache: Path | None) -> None:
     """Print AMI, ARI, coverage and seconds of the pipelines, per embedder."""
     with_peer = has_bertopic()
-    known = embedders(corpus)
+    known = embedders(corpus, cache)
     columns = f"{'AMI':>7}{'ARI':>7}{'cover':>7}{'noise':>7}{'k':>5}{'CPU s':>8}{'wall s':>8}"
     print(f"{'embedder':9}{'seed':5}{'pipeline':28}{columns}")
     for name, embedder in known.items():
@@ -167,7 +172,7 @@ def quality(corpus: Corpus, seeds: int) -> None:
                 start = time.perf_counter()
                 labels, cpu_s = timed(work)
                 _row(f"{name:9}{seed:<5}{pipeline:28}", np.array(sample.intents), labels)
-                print(f"{cpu_s:8.1f}{time.perf_counter() - start:8.1f}")
+                print(f"{cpu_s:8.1f}{time.perf_counter() - start:8.1f}", flush=True)
 
 
 def _row(head: str, truth: NDArray[Any], labels: NDArray[np.intp]) -> None:
@@ -242,13 +247,13 @@ def cost(data: Path) -> None:
             print(f"{n_rows:>7} failures, {'full  ' if full else 'default'}  {told}", flush=True)
 
 
-def incremental(corpus: Corpus) -> None:
+def incremental(corpus: Corpus, cache: Path | None) -> None:
     """Print how far incremental nights agree with full ones, as the nights go by."""
     order = shuffled(corpus, 0)
     step = round(N_ROWS * CHURN)
     settings = ClusterSettings(stability_draws=0)
     quick = replace(settings, is_incremental=True)
-    for name, embedder in embedders(corpus).items():
+    for name, embedder in embedders(corpus, cache).items():
         rows = order[:N_ROWS]
         tonight = corpus.take(rows)
         last = night_of(tonight, run(tonight, embedder(corpus, rows), settings))
@@ -354,6 +359,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seeds", type=int, default=2, help="samples of 6,000 rows")
+    parser.add_argument("--cache", type=Path, help=".npy file that keeps minilm's vectors")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--digest", action="store_true", help="print one digest and stop")
     parser.add_argument("--one-cost", type=int, help="print the cost of one size and stop")
@@ -367,11 +373,11 @@ def main() -> None:
         print(digest(corpus))
         return
     work = {
-        "quality": partial(quality, corpus, options.seeds),
+        "quality": partial(quality, corpus, options.seeds, options.cache),
         "cost": partial(cost, options.data),
         "repeatability": partial(repeatability, options.data),
         "identity": partial(identity, corpus),
-        "incremental": partial(incremental, corpus),
+        "incremental": partial(incremental, corpus, options.cache),
     }
     for part in options.parts:
         print(f"\n{part}")

@@ -45,7 +45,9 @@ def _lines(report: WhyReport) -> list[str]:
     lines.append(style(f"trace {row['source_trace_id']}", bold=True))
     lines += _trace(trace) if trace else ["  no part of data/traces has it any more"]
     lines.append(style(f"cluster {row['cluster_id'] or '–'}", bold=True))
-    lines.append(f"  {_text(cluster['name'])}" if cluster else "  not in loop/cluster any more")
+    gone = f"  not there any more; run: gitloop cluster --trail {row['cluster_id']}"
+    if row["cluster_id"]:
+        lines.append(f"  {_text(cluster['name'])}" if cluster else gone)
     lines.append(style("labels", bold=True))
     lines += [_label(label) for label in report.labels]
     lines.append(style("history", bold=True))
