@@ -169,11 +169,11 @@ class Committer:
             start = time.perf_counter()
             try:
                 self._write(lines)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 -- whatever it was, nobody may wait for ever
                 for identity in identities:
                     self._known.forget(identity)
                 self._metrics.failed()
-                return error
+                return error if isinstance(error, OSError) else OSError(str(error))
             self._metrics.synced(len(lines), time.perf_counter() - start)
         return outcomes
 
