@@ -20,6 +20,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 -- PEP 562
     """A public name, imported now."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gitloop.steps import evaluate as step
+    from importlib import import_module
 
-    return getattr(step, name)
+    # By name: what our own modules import is no part of an application that lives beside them.
+    return getattr(import_module(f"{__name__}.steps.evaluate"), name)

@@ -145,9 +145,21 @@ def _module_file(name: str, root: Path) -> Path | None:
 
 
 def _imported(tree: ast.Module, package: str) -> list[str]:
-    """The names of all modules that may be imported anywhere in the tree."""
+    """The names of all modules that may be imported anywhere in the tree.
+
+    What stands under `if TYPE_CHECKING:` never runs.
+    """
     names = []
+    idle = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
     for node in ast.walk(tree):
+        if node in idle:
+            continue
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
