@@ -240,7 +240,9 @@ def test_the_form_of_answers_is_learned_once() -> None:
         assert client.complete(SHAPED).status == "ok"
         client.close()
         forms = [asked.get("response_format", {}).get("type") for asked in server.asked]
-        assert forms == ["json_schema", "json_object", None, None]
+        assert forms == ["json_schema", "json_object", "json_object", None, None]
+        assert "schema" in server.asked[1]["response_format"]
+        assert "schema" not in server.asked[2]["response_format"]
 
 
 def test_max_tokens_is_renamed_where_the_server_wants_it() -> None:

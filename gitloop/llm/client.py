@@ -16,7 +16,9 @@ from gitloop.llm.transport import BrokenError, Reply, TooLateError, Transport
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _HOPELESS = frozenset({401, 403})
-_FORMS = ("json_schema", "json_object", "text")
+_UNTAKEN = frozenset({400, 422, 500})
+"""Statuses with which servers refuse a parameter; llama.cpp's Python server says 500."""
+_FORMS = ("json_schema", "json_object_schema", "json_object", "text")
 """Forms of answer to ask for, until the server takes one."""
 _ABOUT_FORMS = ("response_format", "schema", "grammar", "json_object")
 """Words by which a server that refuses a request speaks of the form of answer."""
@@ -163,13 +165,13 @@ class ChatClient:
         told = f"HTTP {reply.status}: {words_of(reply.body)}"
         if reply.status == 429:
             self._gate.slow_down(min(wait_s(1, reply.retry_after, 0), self._settings.max_wait_s))
+        if reply.status in _UNTAKEN and self._adapts(words_of(reply.body), request, form):
+            return Completion("error", error=told), "0"
         if reply.status in _AGAIN:
             return Completion("error", error=told), reply.retry_after
         if reply.status in _HOPELESS:
             self._hopeless = Completion("error", error=told)
             return self._hopeless, None
-        if reply.status in (400, 422) and self._adapts(words_of(reply.body), request, form):
-            return Completion("error", error=told), "0"
         if "content" in told and ("filter" in told or "policy" in told):
             return Completion("refused", error=told), None
         return Completion("error", error=told), None

@@ -61,7 +61,9 @@ def payload(
 
     Args:
         request: What is asked.
-        form: "json_schema", "json_object" or "text": how a schema is asked for, if there is one.
+        form: How a schema is asked for, if there is one: "json_schema", "json_object_schema" (an
+            object with its schema beside it, as llama.cpp's Python server has it), "json_object" or
+            "text".
         renames: Parameter → how this server calls it.
     """
     names = renames or {}
@@ -73,6 +75,8 @@ def payload(
     body = {"model": request.model, "messages": list(request.messages), **sampling}
     if request.schema is None or form == "text":
         return body
+    if form == "json_object_schema":
+        return {**body, "response_format": {"type": "json_object", "schema": request.schema}}
     if form == "json_object":
         return {**body, "response_format": {"type": "json_object"}}
     schema = {"name": "answer", "strict": True, "schema": request.schema}
