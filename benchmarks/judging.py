@@ -309,6 +309,9 @@ def throughput(
                 if "absent" in found:
                     print(f"{name}: absent ({found['absent']})")
                     continue
+                if made_calls < n_calls:
+                    print(f"{name}: made {made_calls} of {n_calls} calls and stopped; not compared")
+                    continue
                 best = made_calls / concurrency * latency_s
                 print(
                     f"{name:36}{best / found['seconds']:10.3f} of the ideal"

@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -136,18 +136,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.terminate()
 
 
-def test_a_real_server_answers_structured_judgements(server: str) -> None:
-    """Verdicts and numbers come back in the asked form, held to it by the server's grammar."""
-    for scale in ("binary", "continuous"):
-        form = {"instructions": "Pass when it is short."}
-        rubric = Rubric(name="short", version="1", scale=scale, scorer={"openai": form})
-        parameters = {"base_url": server, "max_tokens": 200, "concurrency": 2, "seed": 1}
-        pin = JudgePin(use="openai", model="tiny", parameters=parameters)
-        judge = OpenaiJudge(rubric, pin, Path())
-        cases = [Case(str(n), "q", output="word " * n) for n in range(1, 5)]
-        answers = judge.call([judge.request(case) for case in cases])
-        assert [answer.error for answer in answers] == [""] * 4
-        found = [judge.read(answer) for answer in answers]
-        assert {one.status for one in found} == {"ok"}
-        assert all(one.score is not None and 0 <= one.score <= 1 for one in found)
-        assert all(answer.value["n_input_tokens"] > 100 for answer in answers)
+@pytest.mark.parametrize("scale", ["binary", "continuous"])
+def test_a_real_server_answers_structured_judgements(
+    server: str, scale: Literal["binary", "continuous"]
+) -> None:
+    """Verdicts come back as the grammar has it; a number that it lets out of range is no score."""
+    form = {"instructions": "Pass when it is short."}
+    rubric = Rubric(name="short", version="1", scale=scale, scorer={"openai": form})
+    parameters = {"base_url": server, "max_tokens": 200, "concurrency": 2, "seed": 1}
+    pin = JudgePin(use="openai", model="tiny", parameters=parameters)
+    judge = OpenaiJudge(rubric, pin, Path())
+    cases = [Case(str(n), "q", output="word " * n) for n in range(1, 5)]
+    for answer in judge.call([judge.request(case) for case in cases]):
+        assert answer.value["n_input_tokens"] > 100
+        if scale == "binary" or answer.status == "ok":
+            found = judge.read(answer)
+            assert (answer.error, found.status) == ("", "ok")
+            assert found.score is not None
+            assert 0 <= found.score <= 1
+        else:
+            assert answer.status == "unparsed"
