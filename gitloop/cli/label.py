@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -12,6 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.cli.terminal import (
+    INTERRUPT,
+    WIDTH,
+    field,
+    key,
+    printable,
+    session_lines,
+    tell,
+    words,
+)
 from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,12 +28,9 @@ if TYPE_CHECKING:
     from gitloop.params import LabelForm
     from gitloop.steps.label import LabelReport, Question
 
-WIDTH = 80
-LONGEST_FIELD = 4000
 KEYS = {"p": "pass", "f": "fail"}
 MOVES = {"s": "skip", "q": "quit"}
-INTERRUPT = {"\x03", "\x04", ""}
-"""Ctrl-C, Ctrl-D, and the end of a piped input."""
+DONE = "nothing is left to label; next: gitloop agree"
 
 
 @click.command(cls=Verb)
@@ -97,7 +103,7 @@ def label(
         serve = page_step()
         announce = Announcer(console, opens=not no_browser)
         report = serve(console.directory, plan, announce, port=port or 0)
-    console.show(asdict(report), lambda: _lines(report))
+    console.show(asdict(report), lambda: session_lines(report, when_done=DONE))
 
 
 def page_step() -> Callable[..., LabelReport]:
@@ -133,14 +139,12 @@ class Announcer:
         """Tell the link."""
         self._told += 1
         if self._told > 1:
-            _tell(self._console, style(f"  for another browser: {link}", dim=True))
+            tell(self._console, style(f"  for another browser: {link}", dim=True))
             return
         role = ", senior" if session.role == "senior" else ""
-        _tell(
-            self._console, style(f"{session.annotator}{role}: {n_open} questions open", bold=True)
-        )
-        _tell(self._console, f"  {link}")
-        _tell(self._console, "  The link works once. Finish on the page, or press Ctrl-C here.")
+        tell(self._console, style(f"{session.annotator}{role}: {n_open} questions open", bold=True))
+        tell(self._console, f"  {link}")
+        tell(self._console, "  The link works once. Finish on the page, or press Ctrl-C here.")
         if self._opens:
             click.launch(link)
 
@@ -157,14 +161,14 @@ def _ask(console: Console, question: Question) -> Given | str:
     from gitloop.core.label import Given
 
     for line in _case(question):
-        _tell(console, line)
+        tell(console, line)
     answer = _answer(console, question.form)
     if answer in MOVES.values():
         return answer
-    comment = _words(console, "why? (enter: say nothing) ")
+    comment = words(console, "why? (enter: say nothing) ")
     reference = None
     if question.form.type != "thumbs" or answer == "fail":
-        reference = _words(console, "what should it have said? (enter: nothing) ")
+        reference = words(console, "what should it have said? (enter: nothing) ")
     return Given(answer, comment, reference)
 
 
@@ -172,7 +176,7 @@ def _answer(console: Console, form: LabelForm) -> str:
     """An answer that the form takes, "skip" or "quit"."""
     keys = _keys(form)
     while True:
-        _tell(console, style(_prompt(form, keys), bold=True), is_line=False)
+        tell(console, style(_prompt(form, keys), bold=True), is_line=False)
         word, refused = _pressed(console, keys) if keys else _written()
         if word in MOVES.values():
             return word
@@ -181,19 +185,19 @@ def _answer(console: Console, form: LabelForm) -> str:
                 return form.grade(word)[0]
         except ValueError as error:
             refused = str(error)
-        _tell(console, refused)
+        tell(console, refused)
 
 
 def _pressed(console: Console, keys: dict[str, str]) -> tuple[str, str]:
     """What the next key means, or "" and why it means nothing."""
-    key = _key()
-    if key in INTERRUPT:
-        _tell(console)
+    pressed = key()
+    if pressed in INTERRUPT:
+        tell(console)
         return "quit", ""
-    word = (keys | MOVES).get(key.lower(), "")
+    word = (keys | MOVES).get(pressed.lower(), "")
     if word:
-        _tell(console, word)
-    return word, f"{key!r} is none of {', '.join(keys | MOVES)}"
+        tell(console, word)
+    return word, f"{pressed!r} is none of {', '.join(keys | MOVES)}"
 
 
 def _written() -> tuple[str, str]:
@@ -225,86 +229,27 @@ def _prompt(form: LabelForm, keys: dict[str, str]) -> str:
     return f"{told or ' | '.join(form.choices)}  [s]kip  [q]uit "
 
 
-def _tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
-    """Print for the person who labels: on stderr, so that --format json stays whole."""
-    click.echo(line, err=True, nl=is_line, color=False if console.is_plain else None)
-
-
-def _key() -> str:
-    """The next key, or the first letter of the next line where input is no terminal."""
-    if sys.stdin.isatty():
-        return click.getchar()
-    line = sys.stdin.readline()
-    return line.strip()[:1] or "?" if line else ""
-
-
-def _words(console: Console, prompt: str) -> str | None:
-    """What the person writes, or None."""
-    _tell(console, prompt, is_line=False)
-    return sys.stdin.readline().strip() or None
-
-
 def _case(question: Question) -> list[str]:
     item, case = question.item, question.item.case
     parts = (case.title, case.route, case.user_cohort, case.cluster_name)
-    place = _printable(" · ".join(part for part in parts if part))
+    place = printable(" · ".join(part for part in parts if part))
     head = f"{question.number}/{question.n_questions}  {item.rubric}"
     space = WIDTH - len(head) - 2
     place = place if len(place) <= space else f"{place[: space - 1]}…"
     lines = ["", style(head, bold=True) + (f"  {place}" if place else "")]
     lines.append(style("─" * WIDTH, dim=True))
-    lines += _field(f"guidance {question.guidance_version}", question.guidance)
+    lines += field(f"guidance {question.guidance_version}", question.guidance)
     for passage in case.passages:
-        lines += _field("assistant" if passage.name == "it" else passage.name, passage.text)
-    lines += _field("answer", case.output or "(no answer)") + _opinions(item)
-    return lines + _field("question", question.form.question)
+        lines += field("assistant" if passage.name == "it" else passage.name, passage.text)
+    lines += field("answer", case.output or "(no answer)") + _opinions(item)
+    return lines + field("question", question.form.question)
 
 
 def _opinions(item: Item) -> list[str]:
     lines = []
     for opinion in item.opinions:
-        lines += _field(
+        lines += field(
             opinion.annotator, " — ".join(filter(None, (opinion.label, opinion.comment)))
         )
-        lines += _field(f"{opinion.annotator}'s reference", opinion.reference)
-    return lines
-
-
-def _field(name: str, text: str | None) -> list[str]:
-    """A named block of text, wrapped; very long text is cut, and says so."""
-    if not text:
-        return []
-    shown = (
-        text
-        if len(text) <= LONGEST_FIELD
-        else (f"{text[:LONGEST_FIELD]} … ({len(text) - LONGEST_FIELD:,} more characters)")
-    )
-    lines = [style(f"{name}:", bold=True)]
-    for paragraph in _printable(shown).splitlines():
-        lines += textwrap.wrap(paragraph, WIDTH, initial_indent="  ", subsequent_indent="  ") or [
-            ""
-        ]
-    return lines
-
-
-def _printable(text: str) -> str:
-    """The text without control characters: a trace must not steer the annotator's terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-
-
-def _lines(report: LabelReport) -> list[str]:
-    counts = (
-        f"{report.n_labelled} labelled, {report.n_skipped} skipped,"
-        f" {report.n_left} left, {report.n_done} done before"
-    )
-    lines = [f"{report.annotator}: {counts}"]
-    if report.gone:
-        lines.append(f"{len(report.gone)} cases are gone, first {report.gone[0]}")
-    committed = report.committed
-    if committed.commit:
-        lines.append(f"{report.path} committed as {committed.commit[:10]}, by {committed.author}")
-    elif report.n_labelled:
-        lines.append(f"saved in {report.path}, not committed: {committed.reason or '--no-commit'}")
-    if not report.n_left:
-        lines.append("nothing is left to label; next: gitloop agree")
+        lines += field(f"{opinion.annotator}'s reference", opinion.reference)
     return lines

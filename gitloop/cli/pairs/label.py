@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ import click
 
 from gitloop.cli.label import Announcer
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.cli.terminal import INTERRUPT, WIDTH, field, key, session_lines, tell, words
 from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,11 +18,8 @@ if TYPE_CHECKING:
     from gitloop.steps.label import LabelReport
     from gitloop.steps.pairs.label import PairQuestion
 
-WIDTH = 80
-LONGEST_FIELD = 4000
 KEYS = {"1": "first", "2": "second", "t": "tie", "s": "skip", "q": "quit"}
-INTERRUPT = {"\x03", "\x04", ""}
-"""Ctrl-C, Ctrl-D, and the end of a piped input."""
+DONE = "nothing is left to compare; next: gitloop pairs agree"
 
 
 @click.command(cls=Verb)
@@ -69,7 +65,7 @@ def label(
         serve = _page_step()
         announce = Announcer(console, opens=not no_browser)
         report = serve(console.directory, plan, announce, port=port or 0)
-    console.show(asdict(report), lambda: _lines(report))
+    console.show(asdict(report), lambda: session_lines(report, when_done=DONE))
 
 
 def _page_step() -> Callable[..., LabelReport]:
@@ -93,34 +89,20 @@ def _ask(console: Console, question: PairQuestion) -> Given | str:
     from gitloop.core.label import Given
 
     for line in _case(question):
-        _tell(console, line)
+        tell(console, line)
     while True:
         keys = style("better: [1]  [2]  [t]ie  [s]kip  [q]uit ", bold=True)
-        _tell(console, keys, is_line=False)
-        key = _key()
-        if key in INTERRUPT:
-            _tell(console)
+        tell(console, keys, is_line=False)
+        pressed = key()
+        if pressed in INTERRUPT:
+            tell(console)
             return "quit"
-        choice = KEYS.get(key.lower(), "")
-        _tell(console, choice or f"{key!r} is none of 1, 2, t, s, q")
+        choice = KEYS.get(pressed.lower(), "")
+        tell(console, choice or f"{pressed!r} is none of 1, 2, t, s, q")
         if choice in {"skip", "quit"}:
             return choice
         if choice:
-            _tell(console, "why? (enter: say nothing) ", is_line=False)
-            return Given(choice, sys.stdin.readline().strip() or None)
-
-
-def _tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
-    """Print for the person who labels: on stderr, so that --format json stays whole."""
-    click.echo(line, err=True, nl=is_line, color=False if console.is_plain else None)
-
-
-def _key() -> str:
-    """The next key, or the first letter of the next line where input is no terminal."""
-    if sys.stdin.isatty():
-        return click.getchar()
-    line = sys.stdin.readline()
-    return line.strip()[:1] or "?" if line else ""
+            return Given(choice, words(console, "why? (enter: say nothing) "))
 
 
 def _case(question: PairQuestion) -> list[str]:
@@ -128,41 +110,5 @@ def _case(question: PairQuestion) -> list[str]:
     head = style(f"{question.number}/{question.n_questions}  which is better?", bold=True)
     lines = ["", head + (f"  {case.route}" if case.route else ""), style("─" * WIDTH, dim=True)]
     for passage in case.passages:
-        lines += _field(passage.name, passage.text)
-    return lines + _field("answer 1", question.first) + _field("answer 2", question.second)
-
-
-def _field(name: str, text: str) -> list[str]:
-    """A named block of text, wrapped; very long text is cut, and says so."""
-    shown = (
-        text
-        if len(text) <= LONGEST_FIELD
-        else (f"{text[:LONGEST_FIELD]} … ({len(text) - LONGEST_FIELD:,} more characters)")
-    )
-    lines = [style(f"{name}:", bold=True)]
-    for paragraph in _printable(shown).splitlines():
-        lines += textwrap.wrap(paragraph, WIDTH, initial_indent="  ", subsequent_indent="  ") or [
-            ""
-        ]
-    return lines
-
-
-def _printable(text: str) -> str:
-    """The text without control characters: an answer must not steer the annotator's terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-
-
-def _lines(report: LabelReport) -> list[str]:
-    counts = (
-        f"{report.n_labelled} labelled, {report.n_skipped} skipped,"
-        f" {report.n_left} left, {report.n_done} done before"
-    )
-    lines = [f"{report.annotator}: {counts}"]
-    committed = report.committed
-    if committed.commit:
-        lines.append(f"{report.path} committed as {committed.commit[:10]}, by {committed.author}")
-    elif report.n_labelled:
-        lines.append(f"saved in {report.path}, not committed: {committed.reason or '--no-commit'}")
-    if not report.n_left:
-        lines.append("nothing is left to compare; next: gitloop pairs agree")
-    return lines
+        lines += field(passage.name, passage.text)
+    return lines + field("answer 1", question.first) + field("answer 2", question.second)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitloop.core import label as core
-from gitloop.core.label import Given, Item
+from gitloop.core.label import Given, Item, Queue, Session
 from gitloop.params import LabelForm
 from gitloop.steps.label.committing import Committed, commit_labels
 from gitloop.steps.label.session import LabelPlan, identity_of, open_queue, open_session
@@ -85,12 +85,35 @@ def label(directory: Path, ask: Ask, plan: LabelPlan) -> LabelReport:
     session = open_session(workspace, plan)
     queue = open_queue(workspace, session, plan)
     guidance = {name: workspace.rubric(name).guidance for name in session.rubrics}
+
+    def put(item: Item, number: int) -> Given | str:
+        form = core.form_of(session, item)
+        told = guidance.get(item.rubric, "")
+        version = session.guidance_version
+        return ask(Question(item, told, version, form, number, len(queue.items)))
+
+    return ask_queue(workspace, session, queue, put, plan)
+
+
+def ask_queue(
+    workspace: Workspace,
+    session: Session,
+    queue: Queue,
+    put: Callable[[Item, int], Given | str],
+    plan: LabelPlan,
+) -> LabelReport:
+    """Put any queue of questions, one by one; `gitloop pairs label` brings pairs.
+
+    Args:
+        workspace: The checkout.
+        session: Who labels.
+        queue: What they are asked.
+        put: Puts an item, the nth question from 1; returns a label, "skip", or "quit".
+        plan: Who labels what, and whether it is committed.
+    """
     n_labelled = n_skipped = 0
     for number, item in enumerate(queue.items, start=1):
-        form = core.form_of(session, item)
-        words = guidance.get(item.rubric, "")
-        version = session.guidance_version
-        answer = ask(Question(item, words, version, form, number, len(queue.items)))
+        answer = put(item, number)
         if isinstance(answer, Given):
             row = core.label_row(session, item, answer, at=workspace.now())
             append_labels(workspace.root, session.annotator, [row])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,9 @@ from gitloop.core import label as core
 from gitloop.core.label import Case, Given, Item, Passage, Queue, Session
 from gitloop.core.pairs.labelling import ITEM_KIND, by_side, sample, wanted_of
 from gitloop.errors import DataError
-from gitloop.steps.label.committing import Committed, commit_labels
-from gitloop.steps.label.session import LabelPlan, annotator_of, identity_of
-from gitloop.steps.label.terminal import LabelReport
+from gitloop.steps.label.session import LabelPlan, annotator_of
+from gitloop.steps.label.terminal import LabelReport, ask_queue
 from gitloop.steps.pairs.standing import Standing, first_side, standing
-from gitloop.storage.labels import append_labels
 from gitloop.workspace import Workspace
 
 
@@ -128,35 +126,16 @@ def label_pairs(directory: Path, ask: Ask, plan: PairLabelPlan) -> LabelReport:
     Each answer is on disk before the next question is put.
     """
     opened = open_pairs(directory, plan)
-    workspace, session, queue = opened.workspace, opened.session, opened.queue
-    n_labelled = n_skipped = 0
-    for number, item in enumerate(queue.items, start=1):
+
+    def put(item: Item, number: int) -> Given | str:
         question = _question(opened, item, number)
         answer = ask(question)
         if isinstance(answer, Given):
-            given = Given(question.label(answer.label), answer.comment)
-            row = core.label_row(session, item, given, at=workspace.now())
-            append_labels(workspace.root, session.annotator, [row])
-            n_labelled += 1
-        elif answer == "skip":
-            n_skipped += 1
-        else:
-            break
-    committed = Committed()
-    if plan.is_committed:
-        identity = identity_of(workspace, plan.as_label_plan(), session.annotator)
-        committed = commit_labels(workspace, session, identity)
-    return LabelReport(
-        annotator=session.annotator,
-        role=session.role,
-        path=f"labels/{session.annotator}.jsonl",
-        n_labelled=n_labelled,
-        n_skipped=n_skipped,
-        n_left=len(queue.items) - n_labelled,
-        n_done=queue.n_done + opened.n_full,
-        gone=(),
-        committed=committed,
-    )
+            return Given(question.label(answer.label), answer.comment)
+        return answer
+
+    report = ask_queue(opened.workspace, opened.session, opened.queue, put, plan.as_label_plan())
+    return replace(report, n_done=report.n_done + opened.n_full)
 
 
 def case_of(pair: dict[str, Any]) -> Case:

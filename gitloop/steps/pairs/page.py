@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gitloop.steps.label.page import Announce, serve_queue
@@ -19,6 +20,7 @@ def label_pairs_page(
         DataError: There are no pairs yet, or a label file is faulty.
     """
     opened = open_pairs(directory, plan)
-    return serve_queue(
+    report = serve_queue(
         opened.workspace, opened.session, opened.queue, plan.as_label_plan(), announce, port
     )
+    return replace(report, n_done=report.n_done + opened.n_full)
