@@ -5,6 +5,7 @@ python3 dev.py repro     make .venv from the lock file, then run the main job: d
 python3 dev.py test      make .venv, then lint, types, contracts and every test
 python3 dev.py check     lint, types and contracts only
 python3 dev.py demo DIR  make .venv, then walk the loop in a new repository
+python3 dev.py trainers  make .venv-trainers: with it, tests run TRL's trainers on exported pairs
 python3 dev.py lock      resolve requirements.lock again (needs uv)
 """
 
@@ -36,7 +37,14 @@ def main(args: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 -- this script meets older Pythons
         print(f"gitloop needs Python 3.11 or newer; this is {sys.version.split()[0]}")
         return 4
-    recipes = {"repro": repro, "test": test, "check": check, "demo": demo, "lock": lock}
+    recipes = {
+        "repro": repro,
+        "test": test,
+        "check": check,
+        "demo": demo,
+        "trainers": trainers,
+        "lock": lock,
+    }
     if not args or args[0] not in recipes:
         print((__doc__ or "").strip())
         return 4
@@ -68,6 +76,22 @@ def demo(args: list[str]) -> int:
     """The loop in a new repository, in front of the reader."""
     install()
     return run("gitloop", "demo", *args)
+
+
+def trainers(_args: list[str]) -> int:
+    """Another environment, because torch is too large for everyday work."""
+    place = ROOT / ".venv-trainers"
+    stamp = place / "gitloop.stamp"
+    source = ROOT / "requirements-trainers.lock"
+    wanted = hashlib.sha256(source.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return 0
+    venv.create(place, with_pip=True, symlinks=True)
+    pip = [str(place / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install"]
+    given = ["--quiet", "--no-deps", "--require-hashes", "-r", str(source)]
+    subprocess.run([*pip, *given], cwd=ROOT, check=True)
+    stamp.write_text(wanted)
+    return 0
 
 
 def lock(_args: list[str]) -> int:
