@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.once import once
 from tests.workflows import FORGE, Run, run_github
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +51,12 @@ def walk(root: Path, **env: str) -> Walk:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """The demo with its own seed."""
-    return walk(tmp_path_factory.mktemp("demo") / "one")
+
+    def make(place: Path) -> None:
+        (place / "told.txt").write_text(walk(place / "one").told, encoding="utf-8")
+
+    place = once(tmp_path_factory, "demo", make)
+    return Walk(place / "one", (place / "told.txt").read_text(encoding="utf-8"))
 
 
 def test_the_story_ends_clean(demo: Walk) -> None:

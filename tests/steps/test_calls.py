@@ -179,26 +179,24 @@ def test_a_dry_run_counts_misses_and_their_cost(scored: Repository) -> None:
     def respond(*_: Any) -> Reply:  # noqa: ANN401
         return said('{"reason": "r", "verdict": "pass"}')
 
+    def write(version: str, words: str) -> None:
+        text = LLM.replace("kind", "polite").replace("Pass when", words)
+        given = PARAMS.replace('{use: python, parameters: {callable: "app:polite"}}', pin)
+        at = given.index("  polite:\n")
+        given = given[:at] + given[at:].replace('version: "1"', f'version: "{version}"', 1)
+        text = text.replace('version: "1"', f'version: "{version}"')
+        scored.gen({"params.yaml": given, "rubrics/polite.yaml": text})
+
     with endpoint(respond) as server:
         price = "price: {input: 1, output: 2}"
         pin = f"{{use: openai, model: m, parameters: {{base_url: '{server.url}', {price}}}}}"
-        scored.gen(
-            {
-                "params.yaml": PARAMS.replace(
-                    '{use: python, parameters: {callable: "app:polite"}}', pin
-                ),
-                "rubrics/polite.yaml": LLM.replace("name: kind", "name: polite"),
-            }
-        )
+        write("2", "Pass when")
         plan = plan_score(scored.root)
         assert (plan.n_calls, plan.n_unknown, plan.cost_usd) == (2, 2, 0.0)
         assert server.asked == []
-        scored.gen({"rubrics/polite.yaml": LLM.replace("name: kind", "name: polite")})
         report = score(scored.root)
         assert report.spent_usd == 0.00024
-        scored.gen(
-            {"rubrics/polite.yaml": LLM.replace("kind", "polite").replace("Pass when", "Pass if")}
-        )
+        write("3", "Pass if")
         plan = plan_score(scored.root)
         (judged,) = [one for one in plan.calls if one.what == "polite"]
         assert (plan.n_calls, plan.n_unknown, judged.n_output_tokens) == (2, 0, 2048)
