@@ -215,6 +215,8 @@ def _import_lines(report: ImportReport) -> list[str]:
         if tally.n_new or tally.n_repeated or tally.n_conflicts:
             lines.append(_tally_words(noun, tally))
         lines += [f"  wrote {path}" for path in (*tally.parts, *tally.conflict_parts)]
+        if tally.n_conflicts:
+            lines.append("  the first import stands; to replace it: docs/capture.md, Import")
     lines += _store_lines(report.stores)
     if report.traces.parts or report.feedback.parts:
         lines.append("next: gitloop join")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +31,14 @@ def join(console: Console) -> None:
 
 
 def _lines(report: JoinReport) -> list[str]:
-    """At most 12 lines of at most 80 columns."""
+    """At most 14 lines of at most 80 columns."""
     metrics = report.metrics
     lines = [f"{metrics['n_events']:,} events on {metrics['n_traces']:,} traces"]
     lines.append(
         f"  {metrics['n_joined']:,} joined ({_percent(metrics['join_rate'])}),"
         f" {metrics['n_debug_only']:,} debug-only"
     )
-    reasons = [f"{name} {n:,}" for name, n in metrics["reasons"].items() if n]
-    if reasons:
-        lines.append(f"  why debug-only: {', '.join(reasons)}"[:80])
+    lines += _why_debug_only(metrics["reasons"])
     filled = [f"{name} {it['n_filled']:,}" for name, it in metrics["fields"].items()]
     lines.append(f"  filled from the trace: {', '.join(filled[1:4])}"[:80])
     conflicts = [f"{name} {n:,}" for name, n in metrics["conflicts"].items() if n]
@@ -58,8 +57,23 @@ def _lines(report: JoinReport) -> list[str]:
         lines.append(f"  {report.n_requests:,} requests of spans wait: gitloop capture seal")
     if report.strays:
         lines.append(f"  not read, as no pointer names it: {report.strays[0]}"[:80])
-    lines.append("next: gitloop cluster")
+    if metrics["n_joined"]:
+        lines.append("next: gitloop cluster")
     return lines
+
+
+def _why_debug_only(reasons: dict[str, int]) -> list[str]:
+    """The reasons, most frequent first, and where the missing context comes from."""
+    often = sorted((name for name in reasons if reasons[name]), key=lambda it: (-reasons[it], it))
+    if not often:
+        return []
+    told = ", ".join(f"{name} {reasons[name]:,}" for name in often)
+    lines = textwrap.wrap(f"why debug-only: {told}", 78, break_on_hyphens=False)
+    missing = next((name for name in often if name.startswith("missing_")), None)
+    if missing:
+        field = missing.removeprefix("missing_")
+        lines.append(f"→ in params.yaml: capture.columns, or import --set {field}=…")
+    return [f"  {line}" for line in lines]
 
 
 def _rate(signal: str, rate: dict[str, Any]) -> str:

@@ -78,8 +78,43 @@ def test_the_loop_s_first_two_stages_in_words(
     assert said[5][0] == "2 events on 1 traces"
     assert said[5][1] == "  1 joined (50.0%), 1 debug-only"
     assert any("missing_prompt_version 1" in line for line in said[5])
+    assert any("import --set prompt_version=…" in line for line in said[5])
+    assert said[5][-1] == "next: gitloop cluster"
     assert all(len(line) <= 80 for lines in said for line in lines)
     assert all(len(lines) <= 12 for lines in said)
+
+
+def test_nothing_joined_leads_to_what_is_missing_and_not_to_the_next_stage(
+    inside: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a joined event there is nothing to cluster; every reason is told, on whole lines."""
+    events = [
+        {"trace_id": f"t{n}", "signal_type": "thumbs_down", "created_at": "2026-05-01T00:00:00Z"}
+        for n in range(3)
+    ]
+    inside.gen({"events.jsonl": "\n".join(json.dumps(event) for event in events)})
+    assert invoke(["capture", "import", "events.jsonl"]) == 0
+    capsys.readouterr()
+    assert invoke(["join"]) == 0
+    said = capsys.readouterr().out
+    for reason in ("unknown_trace 3", "missing_route 3", "missing_user_cohort 3"):
+        assert reason in " ".join(said.split())
+    assert "next:" not in said
+    assert all(len(line) <= 80 for line in said.splitlines())
+
+
+def test_a_second_import_with_other_content_leads_to_the_way_out(
+    inside: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first import stands, the conflict is kept, and the report says how to replace it."""
+    assert inside.root.is_dir()
+    assert invoke(["capture", "import", "good.jsonl"]) == 0
+    inside.gen({"good.jsonl": json.dumps({**TRACE, "prompt_version": "v2"}) + "\n"})
+    capsys.readouterr()
+    assert invoke(["capture", "import", "good.jsonl"]) == 0
+    said = capsys.readouterr().out
+    assert "1 in conflict" in said
+    assert "docs/capture.md" in said
 
 
 def test_reports_are_json_where_that_is_asked_for(
