@@ -23,17 +23,16 @@ import numpy.typing as npt
 import polars as pl
 from statsmodels.stats.contingency_tables import mcnemar
 
-from gitloop.core.gate import BaselineRun, GateInputs, GateRubric, decide
+from gitloop.core.gate import BaselineRun, GateInputs, decide
 from gitloop.errors import ExitCode
 from gitloop.params import Gate
-from gitloop.records import Threshold
 from gitloop.stats.unpaired import two_proportions
 from gitloop.tables import GOLDEN, OUTPUTS, SCORES
+from tests.gate_cases import JUDGE, SHA, rubric
 
 Verdicts = npt.NDArray[np.float64]
 
 ROUTES, COHORTS = 3, 4
-SHA, JUDGE = "ab" * 32, "local/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class _World:
         }
         types = {name: dtype for name, dtype in GOLDEN.schema.items() if name in base}
         self._golden = GOLDEN.order(GOLDEN.complete(pl.DataFrame(base, schema_overrides=types)))
-        self._rubrics = {name: _rubric(name) for name in self._names}
+        self._rubrics = {name: rubric(name, scale="binary", floor=None) for name in self._names}
 
     def draw(self, rng: np.random.Generator) -> tuple[list[Verdicts], list[Verdicts]]:
         """Per rubric: baseline verdicts (runs, rows) and the candidate's (rows,)."""
@@ -196,26 +195,6 @@ class _World:
             for name, values in zip(self._names, verdicts, strict=True)
         ]
         return SCORES.order(SCORES.complete(pl.concat(frames)))
-
-
-def _rubric(name: str) -> GateRubric:
-    threshold = Threshold(
-        rubric=name,
-        threshold=0.5,
-        comparison=">=",
-        status="calibrated",
-        reason="",
-        rubric_version="1",
-        rubric_sha256=SHA,
-        judge=JUDGE,
-        judge_sha256=SHA,
-        interval=None,
-        n=100,
-        n_positive=50,
-        confusion=None,
-        warnings=(),
-    )
-    return GateRubric(name, "1", SHA, JUDGE, SHA, "binary", None, 0.03, 0.5, threshold)
 
 
 def _mcnemar(before: Verdicts, after: Verdicts) -> bool:

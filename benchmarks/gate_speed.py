@@ -17,18 +17,16 @@ from statsmodels.stats.contingency_tables import mcnemar
 from gitloop.core.gate import (
     BaselineRun,
     GateInputs,
-    GateRubric,
     as_document,
     decide,
     evidence,
     judged_cells,
 )
 from gitloop.params import Gate
-from gitloop.records import Threshold
 from gitloop.reports.html import HtmlRenderer
 from gitloop.tables import GOLDEN, OUTPUTS, SCORES
+from tests.gate_cases import JUDGE, SHA, rubric
 
-SHA, JUDGE = "ab" * 32, "local/1"
 SIZES = ((500, 5, 4), (10_000, 5, 10), (100_000, 10, 20))
 """(rows, rubrics, cohorts)."""
 
@@ -63,7 +61,7 @@ def build(n: int, n_rubrics: int, n_cohorts: int) -> GateInputs:
         golden=GOLDEN.order(GOLDEN.complete(golden)),
         outputs=outputs,
         scores=_scores(ids, names, 1),
-        rubrics={name: _rubric(name) for name in names},
+        rubrics={name: rubric(name, floor=0.3) for name in names},
         policy=Gate(),
         max_error_rate=0.02,
         baseline=(BaselineRun(_scores(ids, names, 2), outputs),),
@@ -86,26 +84,6 @@ def _scores(ids: pl.Series, names: list[str], seed: int) -> pl.DataFrame:
         )
         frames.append(frame)
     return SCORES.order(SCORES.complete(pl.concat(frames)))
-
-
-def _rubric(name: str) -> GateRubric:
-    threshold = Threshold(
-        rubric=name,
-        threshold=0.5,
-        comparison=">=",
-        status="calibrated",
-        reason="",
-        rubric_version="1",
-        rubric_sha256=SHA,
-        judge=JUDGE,
-        judge_sha256=SHA,
-        interval=None,
-        n=100,
-        n_positive=50,
-        confusion=(45, 5, 5, 45),
-        warnings=(),
-    )
-    return GateRubric(name, "1", SHA, JUDGE, SHA, "continuous", 0.3, 0.03, 0.5, threshold)
 
 
 def _peer(inputs: GateInputs) -> None:
