@@ -133,9 +133,10 @@ class Pairs(Strict):
         sample: Pairs that people label.
         n_annotators: Labels by different people that a pair needs.
         agreement: How far they must agree.
-        near_duplicate: Similarity of two texts, (0, 1], from which they count as one.
-        keep_near_duplicates: Whether pairs that are nearly the same, or ask what the holdout asks,
-            are exported all the same; what golden sets hold never is.
+        near_duplicate: Similarity of two texts, (0, 1], from which they count as one; two pairs are
+            one when what was asked, chosen and rejected each are.
+        keep_near_duplicates: Whether repeats and near duplicates of other pairs are exported all
+            the same; what golden sets hold, or the holdout asks, never is.
         release: What a tuned model is held to.
         readiness: What makes tuning the right lever.
     """

@@ -155,12 +155,15 @@ def test_votes_are_measured_with_their_ties() -> None:
 
 
 def test_mean_kappa_is_weighed_by_shared_pairs() -> None:
-    """With three annotators the figure is the mean over duos, and says that it has no interval."""
+    """With three annotators it is the mean over every two, with an interval that can decide."""
     rows = pair_rows(8)
     (stratum, *_) = measure(units_of(rows), all_say(rows, n=3), POLICY, seed=0)
     assert len(stratum.duos) == 3
     assert stratum.cohen.name == "cohen-kappa-mean"
     assert stratum.cohen.value == pytest.approx(1.0)
+    assert stratum.cohen.interval is not None
+    by_bound = PairAgreement(min_items=4, statistic="cohen", on="lower_bound")
+    assert band_of(stratum.cohen, 8, by_bound)[1].endswith("(lower bound) is below 0.7")
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

@@ -7,17 +7,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from gitloop.core.pairs.cleaning import (
-    Index,
-    clean,
-    clean_rewards,
-    frequencies,
-    jaccard,
-    shingles_of,
-)
+from gitloop.core.pairs.cleaning import clean, clean_rewards
 from gitloop.core.pairs.constitution import clauses
 from gitloop.core.pairs.layouts import LAYOUTS, companion, frame
 from gitloop.core.pairs.reports import length_report, source_reports
@@ -68,38 +59,38 @@ def test_golden_questions_in_the_history_count_too() -> None:
     assert cleaned(pairs, golden(input=WORDS)) == {"a golden row asks the same": 1}
 
 
-def test_near_duplicates_stay_once() -> None:
-    """Two pairs that differ in a word are one."""
-    pairs = built(preference(WORDS), preference(f"zero {WORDS}")).pairs
-    assert cleaned(pairs) == {"a near duplicate of another pair": 1}
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        ((WORDS, "good", "bad"), "another pair has the same words"),
+        ((f"{WORDS}!", "Good", "bad"), "another pair has the same words"),
+        ((f"zero {WORDS}", "good", "bad"), "a near duplicate of another pair"),
+        ((WORDS, "quite another answer", "bad"), ""),
+        ((WORDS, "good", "worse"), ""),
+    ],
+)
+def test_only_a_repeat_of_all_three_texts_goes(texts: tuple[str, str, str], reason: str) -> None:
+    """However long the prompt that they share, another answer to it makes another pair."""
+    pairs = built(preference(WORDS, "good", "bad"), preference(*texts, comparison_id="2")).pairs
+    assert cleaned(pairs) == ({reason: 1} if reason else {})
+    kept = clean(pairs, GOLDEN.empty(), near_duplicate=0.8, keeps_near=True)
+    assert kept.pairs.height == 2
+
+
+def test_another_history_is_another_pair() -> None:
+    """The same words after another conversation ask something else."""
+    talk = (("user", "Which plan is it?"), ("assistant", "The small one."))
+    pairs = built(preference("and now?"), preference("and now?", history=talk)).pairs
+    assert cleaned(pairs) == {}
 
 
 def test_the_holdouts_prompts_are_not_trained_on() -> None:
     """The holdout stays, the train pair with its prompt goes."""
     pairs = built(preference("p q r", "a b c"), preference("P, q r!", "d e f", "g h i")).pairs
     split = pl.Series("split", ["holdout", "train"])
-    found = clean(pairs.with_columns(split), GOLDEN.empty(), near_duplicate=0.8)
+    found = clean(pairs.with_columns(split), GOLDEN.empty(), near_duplicate=0.8, keeps_near=True)
     assert found.pairs["split"].to_list() == ["holdout"]
     assert found.counts() == {"the holdout asks the same": 1}
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.text("ab ", min_size=1, max_size=12), max_size=6),
-    st.text("ab ", min_size=1, max_size=12),
-    st.sampled_from([0.3, 0.5, 0.8, 1.0]),
-)
-def test_the_index_finds_what_comparing_all_finds(
-    texts: list[str], asked: str, threshold: float
-) -> None:
-    """Prefix filtering loses nothing."""
-    known = [shingles_of(text) for text in texts]
-    frequency = frequencies([*known[::2], shingles_of(asked)])
-    index = Index(threshold, frequency)
-    for text in known:
-        index.add(text)
-    near = [jaccard(text, shingles_of(asked)) >= threshold for text in known]
-    assert index.has_like(shingles_of(asked)) == any(near)
 
 
 def test_rewards_are_cleaned_too() -> None:

@@ -24,6 +24,7 @@ from gitloop.stats.agreement import (
     fleiss_kappa,
     gwet_ac,
     krippendorff_alpha,
+    mean_kappa,
     raw_agreement,
     tabulate,
 )
@@ -88,7 +89,7 @@ class StratumAgreement:
         n_backed: Those of them whose majority prefers the chosen answer.
         backed: Interval of n_backed / n_judged: what the source's word is worth; None without.
         raw: Share of pairs of labels that agree.
-        cohen: Cohen's kappa of the two annotators, or the mean over all twos of annotators.
+        cohen: Cohen's kappa of the two annotators, or the mean over every two of them.
         fleiss: Fleiss' kappa.
         alpha: Krippendorff's alpha, nominal.
         ac1: Gwet's AC1.
@@ -221,7 +222,7 @@ def _stratum(
     judged = [side == sides[unit_id] for unit_id, side in decided.items() if unit_id in sides]
     duos = tuple(_duos(rated))
     figures = {
-        "cohen": _mean_kappa(duos),
+        "cohen": mean_kappa(list(rated.values()), categories=SIDES),
         "fleiss": fleiss_kappa(table),
         "alpha": krippendorff_alpha(table, seed=seed, n_resamples=_FEW_RESAMPLES),
         "ac1": gwet_ac(table),
@@ -290,19 +291,6 @@ def _duos(rated: Said) -> list[Duo]:
             )
         )
     return found
-
-
-def _mean_kappa(duos: Sequence[Duo]) -> Agreement:
-    """Cohen's kappa of the one duo, or the mean over duos weighted by their pairs (Light 1971)."""
-    known = [(duo.kappa.value, duo.n_items) for duo in duos if duo.kappa.value is not None]
-    if len(duos) == 1:
-        return duos[0].kappa
-    n = sum(items for _, items in known)
-    if not n:
-        return Agreement("cohen-kappa", None, None, 0, 2, 0, "no two people share a pair")
-    mean = sum(value * items for value, items in known) / n
-    told = "a mean over duos has no interval of its own; see theirs"
-    return Agreement("cohen-kappa-mean", mean, None, n, 2, 0, told)
 
 
 def position_report(said: Said, first_side: Callable[[str, str], str]) -> PositionReport:

@@ -1,30 +1,21 @@
-"""What must not be trained on: golden rows, the holdout, and the same text twice.
-
-Texts are alike by Jaccard's similarity of their three-word shingles (Broder 1997). In any one order
-of all shingles, two sets can be `threshold` alike only where they share one of the first of each
-(prefix filtering, Chaudhuri 2006). The order is the rarest first: what a prompt template repeats in
-every text comes last, so few texts are compared.
-"""
+"""What must not be trained on: golden rows, the holdout, and the same text twice."""
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from gitloop.core.pairs.preferences import folded, split_of
-
-_WORDS_TOGETHER = 3
-_TEXTS = ("prompt", "chosen", "rejected")
+from gitloop.stats.shingles import Index, frequencies, least_alike, shingles, together
 
 GOLDEN_TRACE = "a golden row came from its trace"
 GOLDEN_GROUP = "a golden row is of its group"
 GOLDEN_PROMPT = "a golden row asks the same"
+REPEAT = "another pair has the same words"
 NEAR_DUPLICATE = "a near duplicate of another pair"
 HOLDOUT_PROMPT = "the holdout asks the same"
 
@@ -46,94 +37,86 @@ class Cleaned:
         return dict(sorted(Counter(self.dropped.values()).items()))
 
 
-class Index:
-    """Texts that others are compared with.
-
-    Args:
-        threshold: Least similarity that counts, (0, 1].
-        frequency: Shingle → how many texts hold it, of all texts that are added or asked for; one
-            that it does not name is the rarest.
-    """
-
-    def __init__(self, threshold: float, frequency: Mapping[str, int]) -> None:
-        self._threshold = threshold
-        self._frequency = frequency
-        self._texts: list[frozenset[str]] = []
-        self._holders: dict[str, list[int]] = {}
-
-    def add(self, shingles: frozenset[str]) -> None:
-        """Remember a text."""
-        for shingle in self._prefix(shingles):
-            self._holders.setdefault(shingle, []).append(len(self._texts))
-        self._texts.append(shingles)
-
-    def has_like(self, shingles: frozenset[str]) -> bool:
-        """Whether a remembered text is alike."""
-        seen: set[int] = set()
-        for shingle in self._prefix(shingles):
-            for n in self._holders.get(shingle, ()):
-                if n not in seen:
-                    seen.add(n)
-                    if jaccard(shingles, self._texts[n]) >= self._threshold:
-                        return True
-        return False
-
-    def _prefix(self, shingles: frozenset[str]) -> list[str]:
-        """The rarest n - ⌈threshold · n⌉ + 1 shingles: alike sets share one of these."""
-        n = len(shingles) - math.ceil(self._threshold * len(shingles)) + 1
-        return heapq.nsmallest(n, shingles, key=lambda one: (self._frequency.get(one, 0), one))
-
-
-def frequencies(texts: Iterable[frozenset[str]]) -> Counter[str]:
-    """Shingle → how many of the texts hold it."""
-    found: Counter[str] = Counter()
-    for shingles in texts:
-        found.update(shingles)
-    return found
-
-
 def clean(
     pairs: pl.DataFrame, golden: pl.DataFrame, *, near_duplicate: float, keeps_near: bool = False
 ) -> Cleaned:
     """The pairs without what the gate is decided on, without repeats, without leaks to train.
 
     A pair goes when a golden row came from one of its traces, is of one of its groups, or asks the
-    same; when it is a near duplicate of a pair before it, in prompt, chosen and rejected together;
-    or when it would train on a prompt that the holdout has. The holdout is looked at first, so that
-    of two near duplicates the one in the holdout stays.
+    same; when it would train on a prompt that the holdout has; or when it repeats a pair before it:
+    what was asked, chosen and rejected are the same words, or each of the three is alike. Another
+    answer to the same prompt is no repeat, however long the prompt. The holdout is looked at first,
+    so that of two near duplicates the one in the holdout stays.
 
     Args:
         pairs: Fits `tables.PAIRS`.
         golden: Every row of every golden set, whatever its split; fits `tables.GOLDEN`.
         near_duplicate: Least similarity of near duplicates, (0, 1].
-        keeps_near: Whether near duplicates of other pairs stay, in train and holdout too.
+        keeps_near: Whether repeats and near duplicates of other pairs stay.
     """
     ordered = pairs.sort(pl.col("split") != "holdout", "pair_id").to_dicts()
-    whole = [shingles_of("\n".join(pair[name] for name in _TEXTS)) for pair in ordered]
     prompts = [shingles_of(pair["prompt"]) for pair in ordered]
-    frequency = frequencies([*whole, *prompts])
+    frequency = frequencies(prompts)
     against = _Golden.of(golden, near_duplicate, frequency)
-    seen, asked = Index(near_duplicate, frequency), Index(near_duplicate, frequency)
+    asked = Index(near_duplicate, frequency)
+    kept = None if keeps_near else _Kept.of(ordered, near_duplicate)
     dropped: dict[str, str] = {}
     classes: set[str] = set()
-    for pair, text, prompt in zip(ordered, whole, prompts, strict=True):
+    for place, (pair, prompt) in enumerate(zip(ordered, prompts, strict=True)):
         reason = against.reason(pair, prompt)
-        if not reason and not keeps_near:
-            if pair["split"] == "train" and (
-                pair["prompt_class"] in classes or asked.has_like(prompt)
-            ):
-                reason = HOLDOUT_PROMPT
-            elif seen.has_like(text):
-                reason = NEAR_DUPLICATE
+        is_held = pair["split"] == "holdout"
+        asks_it = pair["prompt_class"] in classes or asked.has_like(prompt)
+        if not reason and not is_held and asks_it:
+            reason = HOLDOUT_PROMPT
+        if not reason and kept is not None:
+            reason = kept.reason(place)
         if reason:
             dropped[pair["pair_id"]] = reason
-            continue
-        seen.add(text)
-        if pair["split"] == "holdout":
+        elif is_held:
             classes.add(pair["prompt_class"])
             asked.add(prompt)
-    kept = pairs.filter(~pl.col("pair_id").is_in(list(dropped)))
-    return Cleaned(kept, dict(sorted(dropped.items())))
+    stay = pairs.filter(~pl.col("pair_id").is_in(list(dropped)))
+    return Cleaned(stay, dict(sorted(dropped.items())))
+
+
+class _Kept:
+    """The pairs that stay so far, each in three parts: what was asked, chosen, rejected.
+
+    Args:
+        texts: The folded parts of every pair.
+        threshold: Least similarity of near duplicates.
+    """
+
+    def __init__(self, texts: list[tuple[str, ...]], threshold: float) -> None:
+        self._texts = texts
+        self._threshold = threshold
+        self._parts = [tuple(shingles(text) for text in three) for three in texts]
+        self._whole = [together(parts) for parts in self._parts]
+        self._index = Index(threshold, frequencies(self._whole))
+        self._places: list[int] = []
+        self._said: set[tuple[str, ...]] = set()
+
+    @classmethod
+    def of(cls, pairs: Sequence[Mapping[str, Any]], threshold: float) -> _Kept:
+        return cls([_folded_parts(pair) for pair in pairs], threshold)
+
+    def reason(self, place: int) -> str:
+        """Why the pair at this place repeats one that stays, or "", and it stays too."""
+        if self._texts[place] in self._said:
+            return REPEAT
+        own = self._parts[place]
+        for n, _ in self._index.like(self._whole[place]):
+            if least_alike(own, self._parts[self._places[n]]) >= self._threshold:
+                return NEAR_DUPLICATE
+        self._said.add(self._texts[place])
+        self._places.append(place)
+        self._index.add(self._whole[place])
+        return ""
+
+
+def _folded_parts(pair: Mapping[str, Any]) -> tuple[str, ...]:
+    asked = "\n".join([*(turn["content"] for turn in pair["history"]), pair["prompt"]])
+    return tuple(folded(text) for text in (asked, pair["chosen"], pair["rejected"]))
 
 
 def clean_rewards(
@@ -197,12 +180,5 @@ class _Golden:
 
 
 def shingles_of(text: str) -> frozenset[str]:
-    """Every three words of a text that stand together; a shorter text is one shingle."""
-    words = folded(text).split(" ")
-    n = max(1, len(words) - _WORDS_TOGETHER + 1)
-    return frozenset(" ".join(words[start : start + _WORDS_TOGETHER]) for start in range(n))
-
-
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Size of the intersection over that of the union, [0, 1]."""
-    return len(one & other) / len(one | other)
+    """The shingles of a text, case and punctuation ignored."""
+    return shingles(folded(text))

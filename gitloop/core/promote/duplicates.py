@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import polars as pl
 
 from gitloop.core.promote.cases import LeftOut
-
-_WORDS_TOGETHER = 3
+from gitloop.stats.shingles import Index, frequencies, least_alike, shingles
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +16,12 @@ class _Text:
 
     row_id: str
     route: str | None
-    input: frozenset[str]
-    context: frozenset[str] | None
+    parts: tuple[frozenset[str], ...]
+
+    @property
+    def input(self) -> frozenset[str]:
+        """Its first part; the context, where there is one, is the other."""
+        return self.parts[0]
 
 
 def drop_duplicates(
@@ -61,51 +63,34 @@ def drop_duplicates(
 def _near_duplicates(
     new: pl.DataFrame, present: pl.DataFrame, threshold: float
 ) -> dict[str, tuple[str, float]]:
-    """row_id of each near duplicate → row_id and similarity of the row that it is most like.
-
-    Two sets of which one has n elements cannot be `threshold` alike unless the other has one of the
-    first n − ⌈threshold · n⌉ + 1 of them, in any order (prefix filtering, Chaudhuri 2006). So only
-    rows that hold such a shingle are compared.
-    """
+    """row_id of each near duplicate → row_id and similarity of the row that it is most like."""
     candidates = _texts(new)
-    index: dict[str, list[int]] = {}
-    for position, candidate in enumerate(candidates):
-        n = len(candidate.input)
-        for shingle in sorted(candidate.input)[: n - math.ceil(threshold * n) + 1]:
-            index.setdefault(shingle, []).append(position)
-    likely = present.filter(_words("input").str.contains_any(list(index)))
+    index = Index(threshold, frequencies(one.input for one in candidates))
+    for candidate in candidates:
+        index.add(candidate.input)
+    likely = present.filter(_words("input").str.contains_any(index.keys()))
     found: dict[str, tuple[str, float]] = {}
     for other in _texts(likely):
-        for position in _hits(other, index):
+        for position, _ in index.like(other.input):
             _compare(candidates[position], other, threshold, found)
     for position, other in enumerate(candidates):
         if other.row_id not in found:
-            for later in _hits(other, index):
+            for later, _ in index.like(other.input):
                 if later > position:
                     _compare(candidates[later], other, threshold, found)
     return found
-
-
-def _hits(text: _Text, index: dict[str, list[int]]) -> list[int]:
-    return sorted({position for shingle in text.input for position in index.get(shingle, ())})
 
 
 def _compare(
     candidate: _Text, other: _Text, threshold: float, found: dict[str, tuple[str, float]]
 ) -> None:
     """Note in `found` that the candidate is like the other, if it is, and more than any before."""
-    if candidate.route != other.route or (candidate.context is None) != (other.context is None):
+    if candidate.route != other.route or len(candidate.parts) != len(other.parts):
         return
-    similarity = _jaccard(candidate.input, other.input)
-    if candidate.context is not None and other.context is not None:
-        similarity = min(similarity, _jaccard(candidate.context, other.context))
+    similarity = least_alike(candidate.parts, other.parts)
     before = found.get(candidate.row_id)
     if similarity >= threshold and (before is None or similarity > before[1]):
         found[candidate.row_id] = (other.row_id, similarity)
-
-
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other)
 
 
 def _words(column: str) -> pl.Expr:
@@ -121,12 +106,6 @@ def _words(column: str) -> pl.Expr:
 def _texts(rows: pl.DataFrame) -> list[_Text]:
     chosen = rows.select("row_id", "route", _words("input"), _words("context"))
     return [
-        _Text(row_id, route, _shingles(words), None if context is None else _shingles(context))
-        for row_id, route, words, context in chosen.iter_rows()
+        _Text(row_id, route, tuple(shingles(text) for text in texts if text is not None))
+        for row_id, route, *texts in chosen.iter_rows()
     ]
-
-
-def _shingles(text: str) -> frozenset[str]:
-    words = text.split(" ")
-    n = max(1, len(words) - _WORDS_TOGETHER + 1)
-    return frozenset(" ".join(words[start : start + _WORDS_TOGETHER]) for start in range(n))
