@@ -163,7 +163,7 @@ def test_mean_kappa_is_weighed_by_shared_pairs() -> None:
     assert stratum.cohen.value == pytest.approx(1.0)
     assert stratum.cohen.interval is not None
     by_bound = PairAgreement(min_items=4, statistic="cohen", on="lower_bound")
-    assert band_of(stratum.cohen, 8, by_bound)[1].endswith("(lower bound) is below 0.7")
+    assert band_of(stratum.cohen, 8, by_bound)[1].endswith("(lower bound) is below 0.5")
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
