@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gitloop.errors import ConfigError
-from gitloop.judges.metrics import NAMES, metric
+from gitloop.judges.metrics import NAMES, metric, runs
 from gitloop.judges.metrics.form import cited, links, numbers
-from gitloop.judges.metrics.overlap import bleu, chrf, common_length, rouge_l, rouge_n
+from gitloop.judges.metrics.overlap import Compare, bleu, chrf, rouge_l, rouge_n
 from gitloop.judges.metrics.refusal import refusal
 from gitloop.judges.metrics.retrieval import mrr, ndcg, precision_at_k, recall_at_k
 from gitloop.records import Judgement
@@ -22,6 +25,7 @@ from gitloop.records import Judgement
 Local = Callable[..., Callable[..., Judgement]]
 WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat", "dog"]), max_size=10)
 TEXTS = WORDS.map(" ".join)
+SYMBOLS = st.lists(st.sampled_from([0, 1, 2, 3, 2**31 - 1]), max_size=12)
 REFERENCES = [
     # output, reference; BLEU and chrF by sacrebleu 2.6.0, ROUGE 1, 2 and L by rouge-score 0.1.2
     (
@@ -45,39 +49,53 @@ REFERENCES = [
 ]
 
 
-@pytest.mark.parametrize(("output", "reference", "figures"), REFERENCES)
-def test_overlap_is_the_reference_implementations(
-    output: str, reference: str, figures: tuple[float, ...]
-) -> None:
-    """BLEU, chrF and ROUGE give the figures of sacrebleu and rouge-score."""
-    found = (
-        bleu(output, reference),
-        chrf(output, reference),
-        rouge_n(output, reference, 1),
-        rouge_n(output, reference, 2),
-        rouge_l(output, reference),
-    )
-    assert found == pytest.approx(figures, abs=1e-6)
+def test_overlap_is_the_reference_implementations() -> None:
+    """BLEU, chrF and ROUGE of a batch give the figures of sacrebleu and rouge-score for each."""
+    outputs, references, figures = zip(*REFERENCES, strict=True)
+    found = [
+        bleu(outputs, references),
+        chrf(outputs, references),
+        rouge_n(outputs, references, 1),
+        rouge_n(outputs, references, 2),
+        rouge_l(outputs, references),
+    ]
+    assert list(zip(*found, strict=True)) == [pytest.approx(row, abs=1e-6) for row in figures]
 
 
-@pytest.mark.parametrize("measure", [bleu, chrf, rouge_l, lambda a, b: rouge_n(a, b, 2)])
+@pytest.mark.parametrize("measure", [bleu, chrf, rouge_l, partial(rouge_n, order=2)])
 @given(one=TEXTS, other=TEXTS)
-def test_overlap_is_a_share_and_1_for_the_same_text(
-    measure: Callable[[str, str], float], one: str, other: str
-) -> None:
+def test_overlap_is_a_share_and_1_for_the_same_text(measure: Compare, one: str, other: str) -> None:
     """Each measure lies in [0, 1] and is 1 for a text and itself."""
-    assert 0 <= measure(one, other) <= 1 + 1e-9
-    assert measure(one, one) == pytest.approx(float(bool(one) or measure is not bleu))
+    apart, same = measure([one, one], [other, one])
+    assert 0 <= apart <= 1 + 1e-9
+    assert same == pytest.approx(float(bool(one) or measure is not bleu))
 
 
-@given(WORDS, WORDS)
-def test_common_length_is_the_textbooks(one: list[str], other: list[str]) -> None:
-    """The bit-vector algorithm gives what the table gives."""
-    rows = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
-    for i, a in enumerate(one):
-        for j, b in enumerate(other):
-            rows[i + 1][j + 1] = rows[i][j] + 1 if a == b else max(rows[i][j + 1], rows[i + 1][j])
-    assert common_length(one, other) == rows[-1][-1]
+@given(st.lists(st.tuples(SYMBOLS, SYMBOLS), max_size=5), st.integers(1, 6), st.integers(1, 30))
+def test_shared_runs_are_those_of_two_bags(
+    pairs: list[tuple[list[int], list[int]]], most: int, most_symbols: int
+) -> None:
+    """Whatever is counted together, each pair has the runs that two bags of them share."""
+    arrays = [(np.array(said, np.int64), np.array(wanted, np.int64)) for said, wanted in pairs]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_MOST_SYMBOLS", most_symbols)
+        found = runs.shared_runs(arrays, most)
+    for place, pair in enumerate(pairs):
+        for order in range(1, most + 1):
+            said, wanted = (
+                Counter(tuple(own[i : i + order]) for i in range(len(own) - order + 1))
+                for own in pair
+            )
+            expected = (said.total(), wanted.total(), (said & wanted).total())
+            told = (one[place, order - 1] for one in (found.said, found.wanted, found.shared))
+            assert tuple(told) == expected
+
+
+def test_shared_runs_of_millions_of_symbols() -> None:
+    """A pair with more different symbols than fit into an integer three by three is counted too."""
+    said = np.arange(2**21 + 5)
+    found = runs.shared_runs([(said, said[1:])], 5)
+    assert found.shared.tolist() == [[len(said) - order for order in range(1, 6)]]
 
 
 @pytest.mark.parametrize(

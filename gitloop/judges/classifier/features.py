@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from rapidfuzz.distance import LCSseq
 
 from gitloop.judges.metrics.grounding import DOUBTFUL, Support, supports
-from gitloop.judges.metrics.overlap import common_length
 from gitloop.judges.metrics.refusal import refusal
 from gitloop.judges.metrics.words import Sentence, Word, sentences
 
@@ -149,7 +149,7 @@ def _copying(said: Sequence[Word], given: Sequence[Word], output: str, context: 
         1 - _share(_grams(own, 2), set(_grams(known, 2)), empty=_share(own, set(known))),
         1 - _share(_grams(own, 3), set(_grams(known, 3)), empty=_share(own, set(known))),
         1 - _share(letters, set(_letters(context))),
-        common_length(own[:_LONGEST], known[:_LONGEST]) / n_words,
+        LCSseq.similarity(own[:_LONGEST], known[:_LONGEST]) / n_words,
         max(runs, default=0) / n_words,
         sum(run * run for run in runs) / n_words / 10,
         _share(sorted(set(known)), set(own)),

@@ -39,7 +39,7 @@ def language(text: str) -> str:
     Code, web and e-mail addresses are left out.
     """
     plain = _CODE.sub(" ", text)
-    if sum(character.isalpha() for character in plain) < _FEWEST_LETTERS:
+    if sum(map(str.isalpha, plain)) < _FEWEST_LETTERS:
         return ""
     code, chance = _identifier().classify(plain)
     return str(code) if chance >= SURE else ""

@@ -16,9 +16,11 @@ The weights are round numbers set in advance, not fitted to any labels: see benc
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 from gitloop.judges.metrics.metric import (
@@ -106,10 +108,10 @@ class Evidence:
     def __init__(self, context: str) -> None:
         self.sentences = sentences(context)
         self.negated = any(sentence.is_negated for sentence in self.sentences)
-        self._places: dict[str, list[int]] = {}
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
         for place, sentence in enumerate(self.sentences):
             for stem in sentence.stems:
-                self._places.setdefault(stem, []).append(place)
+                self._places[stem].append(place)
 
     def holds(self, word: Word, about: frozenset[str]) -> bool:
         """Whether it supports a word of a claim about these stems."""
@@ -152,12 +154,13 @@ def supports(
 
 
 def _support(claim: Sentence, evidence: Evidence, given: frozenset[str]) -> Support:
-    weight = sum(_weight(word) for word in claim.words)
+    weights = [_weight(word) for word in claim.words]
+    weight = sum(weights)
     if not evidence.sentences and _ABSTENTION.search(claim.text):
         return Support(weight, 1.0)
     about = frozenset(w.stem for w in claim.words if not w.is_figure and not w.is_function)
     held = [word.stem in given or evidence.holds(word, about) for word in claim.words]
-    share = sum(_weight(w) for w, ok in zip(claim.words, held, strict=True) if ok) / weight
+    share = sum(compress(weights, held)) / weight
     figures = [(w.text, ok) for w, ok in zip(claim.words, held, strict=True) if w.is_figure]
     ungiven = tuple(dict.fromkeys(text for text, ok in figures if not ok))
     if ungiven:
@@ -191,6 +194,8 @@ def _is_contradicted(claim: Sentence, weight: float, evidence: Evidence) -> bool
 
 def _spans(claim: Sequence[Word], held: Sequence[bool]) -> tuple[str, ...]:
     """Runs of unsupported words with at least one that is not a function word, as written."""
+    if all(held):
+        return ()
     spans: list[str] = []
     run: list[Word] = []
     for word, ok in [*zip(claim, held, strict=True), (None, True)]:
@@ -203,9 +208,13 @@ def _spans(claim: Sequence[Word], held: Sequence[bool]) -> tuple[str, ...]:
     return tuple(spans)
 
 
+def _figures(text: str) -> frozenset[str]:
+    """The stems of the figures in a text."""
+    return frozenset(w.stem for s in sentences(text) for w in s.words if w.is_figure)
+
+
 def _grounded(fields: Fields) -> Judgement:
-    asked = sentences(fields.get("input", ""))
-    given = frozenset(w.stem for s in asked for w in s.words if w.is_figure)
+    given = _figures(fields.get("input", "")) if _figures(fields["output"]) else frozenset()
     found = supports(fields["output"], fields["context"], given=given)
     if not found:
         return unjudgeable("the output holds no word")

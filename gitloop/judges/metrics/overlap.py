@@ -1,19 +1,23 @@
 """bleu, rouge, chrf: n-gram overlap with the reference, as the machine translation field counts it.
 
 Each gives the figures of its reference implementation on one sentence: BLEU and chrF those of
-sacrebleu, ROUGE those of Google's rouge-score without stemming.
+sacrebleu, ROUGE those of Google's rouge-score without stemming. All take many texts at once.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
+from rapidfuzz.distance import LCSseq
+
 from gitloop.arguments import Argument
-from gitloop.judges.metrics.metric import Fields, Metric, Scorer, each, graded
+from gitloop.judges.metrics.metric import Fields, Metric, Scorer, graded
+from gitloop.judges.metrics.runs import Runs, shared_runs
 from gitloop.judges.metrics.words import tokens
 from gitloop.records import Judgement
 
@@ -23,84 +27,108 @@ _CHRF_ORDER = 6
 _CHRF_BETA = 2.0
 """Recall weighs twice as much as precision."""
 
+Texts = Sequence[str]
+Compare = Callable[[Texts, Texts], list[float]]
+"""Outputs and references → the likeness of each pair, in [0, 1]."""
 
-def ngrams(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
-    """How often each run of `order` tokens stands in the sequence."""
-    return Counter(tuple(tokens[i : i + order]) for i in range(len(tokens) - order + 1))
 
-
-def bleu(output: str, reference: str) -> float:
+def bleu(outputs: Texts, references: Texts) -> list[float]:
     """Sentence BLEU in [0, 1] (Papineni et al., 2002).
 
     Effective order up to 4, exponential smoothing (Chen and Cherry, 2014), brevity penalty.
     """
-    said, wanted = _BLEU_TOKEN.findall(output), _BLEU_TOKEN.findall(reference)
-    logs, smooth, found = [], 1.0, False
-    for order in range(1, _BLEU_ORDER + 1):
-        own, other = ngrams(said, order), ngrams(wanted, order)
-        total, correct = sum(own.values()), sum((own & other).values())
+    runs = _runs_of_tokens(_BLEU_TOKEN.findall, outputs, references, _BLEU_ORDER)
+    counts = zip(runs.said.tolist(), runs.wanted.tolist(), runs.shared.tolist(), strict=True)
+    return [_bleu(said, wanted[0], shared) for said, wanted, shared in counts]
+
+
+def _bleu(totals: list[int], n_wanted: int, correct: list[int]) -> float:
+    """Sentence BLEU of an output.
+
+    Args:
+        totals: Its runs by order, from 1.
+        n_wanted: Tokens of the reference.
+        correct: The runs that it shares with the reference.
+    """
+    if not any(correct):
+        return 0.0
+    logs, smooth = [], 1.0
+    for total, right in zip(totals, correct, strict=True):
         if not total:
             break
-        found = found or correct > 0
-        if not correct:
+        if not right:
             smooth *= 2
-        logs.append(math.log(correct / total if correct else 1 / (smooth * total)))
-    if not found:
-        return 0.0
-    penalty = min(1.0, math.exp(1 - len(wanted) / len(said)))
+        logs.append(math.log(right / total if right else 1 / (smooth * total)))
+    penalty = min(1.0, math.exp(1 - n_wanted / totals[0]))
     return penalty * math.exp(sum(logs) / len(logs))
 
 
-def chrf(output: str, reference: str) -> float:
+def chrf(outputs: Texts, references: Texts) -> list[float]:
     """The chrF score in [0, 1]: F2 of runs of up to six characters (Popović, 2015), no blanks."""
-    said, wanted = "".join(output.split()), "".join(reference.split())
-    precisions, recalls = [], []
-    for order in range(1, _CHRF_ORDER + 1):
-        own, other = ngrams(said, order), ngrams(wanted, order)
-        n_own, n_other = sum(own.values()), sum(other.values())
-        if n_own and n_other:
-            shared = sum((own & other).values())
-            precisions.append(shared / n_own)
-            recalls.append(shared / n_other)
-    if not precisions:
-        return float(said == wanted)
-    precision, recall = sum(precisions) / len(precisions), sum(recalls) / len(recalls)
-    return _f(precision, recall, _CHRF_BETA)
+    pairs = [
+        ("".join(said.split()), "".join(wanted.split()))
+        for said, wanted in zip(outputs, references, strict=True)
+    ]
+    runs = shared_runs([(_points(said), _points(wanted)) for said, wanted in pairs], _CHRF_ORDER)
+    counted = (runs.said > 0) & (runs.wanted > 0)
+    n_orders = np.maximum(counted.sum(axis=1), 1)
+    precisions = (runs.shared / np.maximum(runs.said, 1)).sum(axis=1, where=counted) / n_orders
+    recalls = (runs.shared / np.maximum(runs.wanted, 1)).sum(axis=1, where=counted) / n_orders
+    measures = zip(pairs, counted.any(axis=1), precisions.tolist(), recalls.tolist(), strict=True)
+    return [
+        _f(precision, recall, _CHRF_BETA) if has_runs else float(said == wanted)
+        for (said, wanted), has_runs, precision, recall in measures
+    ]
 
 
-def rouge_n(output: str, reference: str, order: int) -> float:
+def _points(text: str) -> np.ndarray:
+    """The code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def rouge_n(outputs: Texts, references: Texts, order: int) -> list[float]:
     """ROUGE-N in [0, 1]: F1 of runs of `order` words (Lin, 2004)."""
-    own, other = ngrams(tokens(output), order), ngrams(tokens(reference), order)
-    n_own, n_other = sum(own.values()), sum(other.values())
-    if not n_own or not n_other:
-        return float(own == other and output.split() == reference.split())
-    shared = sum((own & other).values())
-    return _f(shared / n_own, shared / n_other, 1.0)
+    runs = _runs_of_tokens(tokens, outputs, references, order)
+    n_said, n_wanted, shared = (
+        counts[:, order - 1].tolist() for counts in (runs.said, runs.wanted, runs.shared)
+    )
+    return [
+        _f(both / own, both / other, 1.0)
+        if own and other
+        else float(own == other and said.split() == wanted.split())
+        for said, wanted, own, other, both in zip(
+            outputs, references, n_said, n_wanted, shared, strict=True
+        )
+    ]
 
 
-def rouge_l(output: str, reference: str) -> float:
+def rouge_l(outputs: Texts, references: Texts) -> list[float]:
     """ROUGE-L in [0, 1]: F1 of the longest common subsequence of words (Lin, 2004)."""
-    said, wanted = tokens(output), tokens(reference)
+    return [
+        _rouge_l(tokens(output), tokens(reference))
+        for output, reference in zip(outputs, references, strict=True)
+    ]
+
+
+def _rouge_l(said: list[str], wanted: list[str]) -> float:
     if not said or not wanted:
         return float(said == wanted)
-    shared = common_length(said, wanted)
+    shared = LCSseq.similarity(said, wanted)
     return _f(shared / len(said), shared / len(wanted), 1.0)
 
 
-def common_length(one: Sequence[str], other: Sequence[str]) -> int:
-    """The length of the longest common subsequence.
+def _runs_of_tokens(
+    split: Callable[[str], list[str]], outputs: Texts, references: Texts, most: int
+) -> Runs:
+    """The runs of up to `most` tokens that outputs and references have."""
+    numbers: dict[str, int] = {}
 
-    Hyyrö's bit-vector algorithm (2004): one step per token of `other`.
-    """
-    places: dict[str, int] = {}
-    for place, token in enumerate(one):
-        places[token] = places.get(token, 0) | 1 << place
-    mask = (1 << len(one)) - 1
-    row = mask
-    for token in other:
-        shared = row & places.get(token, 0)
-        row = ((row + shared) | (row - shared)) & mask
-    return len(one) - row.bit_count()
+    def numbered(text: str) -> np.ndarray:
+        found = [numbers.setdefault(token, len(numbers)) for token in split(text)]
+        return np.array(found, dtype=np.int64)
+
+    pairs = zip(outputs, references, strict=True)
+    return shared_runs([(numbered(said), numbered(wanted)) for said, wanted in pairs], most)
 
 
 def _f(precision: float, recall: float, beta: float) -> float:
@@ -113,18 +141,19 @@ def _f(precision: float, recall: float, beta: float) -> float:
 def _metric(
     name: str,
     doc: str,
-    make: Callable[[Mapping[str, Any]], Callable[[str, str], float]],
+    make: Callable[[Mapping[str, Any]], Compare],
     arguments: Mapping[str, Argument] | None = None,
 ) -> Metric:
-    """The metric that compares output and reference by a function."""
+    """The metric that compares outputs and references by a function."""
 
     def scorer(given: Mapping[str, Any]) -> Scorer:
         compare = make(given)
 
-        def score(fields: Fields) -> Judgement:
-            return graded(compare(fields["output"], fields["reference"]))
+        def score(rows: Sequence[Fields]) -> list[Judgement]:
+            outputs = [fields["output"] for fields in rows]
+            return [graded(one) for one in compare(outputs, [row["reference"] for row in rows])]
 
-        return each(score)
+        return score
 
     return Metric(
         name=name,
@@ -136,11 +165,9 @@ def _metric(
     )
 
 
-def _rouge(arguments: Mapping[str, Any]) -> Callable[[str, str], float]:
+def _rouge(arguments: Mapping[str, Any]) -> Compare:
     variant = arguments["variant"]
-    if variant == "l":
-        return rouge_l
-    return lambda output, reference: rouge_n(output, reference, int(variant))
+    return rouge_l if variant == "l" else partial(rouge_n, order=int(variant))
 
 
 BLEU = _metric(

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
-from detect_secrets.plugins.base import BasePlugin
+from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
+from detect_secrets.plugins.keyword import DENYLIST, KeywordDetector
 
 from gitloop.arguments import Argument
 from gitloop.judges.metrics.form import links
@@ -118,7 +119,7 @@ _CODE_PATTERNS = _compiled(_CODE)
 
 def jailbreaks(text: str) -> list[str]:
     """What of a jailbreak the text does, also where its letters are disguised."""
-    plain = unicodedata.normalize("NFKC", _without_invisible(text))
+    plain = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
     joined = _LETTER_BY_LETTER.sub(lambda match: re.sub(r"[ .\-_*]", "", match[0]), plain)
     disguises = {plain, joined, joined.translate(_LEET)}
     return [
@@ -153,12 +154,22 @@ def _detectors() -> list[BasePlugin]:
 
 def secrets(text: str) -> list[str]:
     """The kinds of secrets in the text, as detect-secrets names them."""
-    lines = text.splitlines()
     return [
         detector.secret_type
         for detector in _detectors()
-        if any(detector.analyze_line("text", line) for line in lines)
+        if _may_find(detector, text)
+        and any(detector.analyze_line("text", line) for line in text.splitlines())
     ]
+
+
+_KEYWORDS = re.compile("|".join(DENYLIST), re.IGNORECASE)
+
+
+def _may_find(detector: BasePlugin, text: str) -> bool:
+    """Whether the detector can find anything: nearly no text has what it looks for."""
+    if isinstance(detector, RegexBasedDetector):
+        return any(pattern.search(text) for pattern in detector.denylist)
+    return not isinstance(detector, KeywordDetector) or _KEYWORDS.search(text) is not None
 
 
 def suspect_links(text: str, protect: Iterable[str] = ()) -> list[str]:
@@ -209,28 +220,17 @@ def _skeleton(name: str) -> str:
 
 
 _LOOKALIKES = str.maketrans("01357$аеорсухіјѕԁɡ", "olests" + "aeopcyxijsdg")
-_ZERO_WIDTH = {"\u200b", "\u2060", "\ufeff", "\u180e", "\u00ad", "\u034f"}
-_JOINERS = {"\u200c", "\u200d"}
-_BIDI = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
-
-
-def _without_invisible(text: str) -> str:
-    return "".join(c for c in text if not _invisible_kind(c) and c not in _JOINERS)
-
-
-def _invisible_kind(character: str) -> str:
-    point = ord(character)
-    if character in _ZERO_WIDTH:
-        return "zero-width character"
-    if character in _BIDI:
-        return "direction override"
-    if 0xE0000 <= point <= 0xE007F:
-        return "tag character"
-    if 0xE0100 <= point <= 0xE01EF:
-        return "variation selector"
-    if unicodedata.category(character) == "Cc" and character not in "\t\n\r\f":
-        return "control character"
-    return ""
+_JOINERS = "\u200c\u200d"
+_INVISIBLE = {
+    "zero-width character": "\u200b\u2060\ufeff\u180e\u00ad\u034f",
+    "direction override": "\u202a-\u202e\u2066-\u2069",
+    "tag character": "\U000e0000-\U000e007f",
+    "variation selector": "\U000e0100-\U000e01ef",
+    "control character": "\x00-\x08\x0b\x0e-\x1f\x7f-\x9f",
+}
+"""Kind of character → its characters, as a pattern's class has them."""
+_INVISIBLE_PATTERNS = {kind: re.compile(f"[{those}]") for kind, those in _INVISIBLE.items()}
+_UNSEEN = re.compile(f"[{''.join(_INVISIBLE.values())}{_JOINERS}]")
 
 
 def invisible(text: str) -> list[str]:
@@ -240,8 +240,8 @@ def invisible(text: str) -> list[str]:
     that need them are ordinary text.
     """
     shown = re.sub("\U0001f3f4[\U000e0061-\U000e007a]+\U000e007f", "", text.removeprefix("\ufeff"))
-    found = {kind for character in shown if (kind := _invisible_kind(character))}
-    for match in re.finditer("[\u200c\u200d]", shown):
+    found = {kind for kind, pattern in _INVISIBLE_PATTERNS.items() if pattern.search(shown)}
+    for match in re.finditer(f"[{_JOINERS}]", shown):
         around = (
             shown[max(match.start() - 1, 0) : match.start()] + shown[match.end() : match.end() + 1]
         )

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rapidfuzz.distance import Levenshtein
+
 from gitloop.arguments import Argument
 from gitloop.judges.metrics.metric import Fields, Metric, Scorer, each, graded
 from gitloop.judges.metrics.words import tokens
@@ -33,37 +35,10 @@ def token_recall(tokens: Sequence[str], reference: Sequence[str]) -> float:
     return sum((Counter(tokens) & Counter(reference)).values()) / len(reference)
 
 
-def edit_distance(text: str, other: str) -> int:
-    """The Levenshtein distance: fewest insertions, deletions and substitutions of one character.
-
-    Myers' bit-vector algorithm (1999) in Hyyrö's form: one step per character of `other`, whatever
-    the length of `text`.
-    """
-    if not text:
-        return len(other)
-    places: dict[str, int] = {}
-    for place, character in enumerate(text):
-        places[character] = places.get(character, 0) | 1 << place
-    mask, last = (1 << len(text)) - 1, 1 << (len(text) - 1)
-    positive, negative, distance = mask, 0, len(text)
-    for character in other:
-        equal = places.get(character, 0)
-        vertical = equal | negative
-        horizontal = (((equal & positive) + positive) ^ positive) | equal
-        gain = negative | ~(horizontal | positive) & mask
-        loss = positive & horizontal
-        distance += bool(gain & last) - bool(loss & last)
-        gain = gain << 1 | 1
-        loss <<= 1
-        positive = (loss | ~(vertical | gain)) & mask
-        negative = gain & vertical & mask
-    return distance
-
-
 def edit_similarity(text: str, other: str) -> float:
-    """1 minus the edit distance over the longer length, in [0, 1], symmetric."""
+    """1 minus the Levenshtein distance over the longer length, in [0, 1], symmetric."""
     longest = max(len(text), len(other))
-    return 1 - edit_distance(text, other) / longest if longest else 1.0
+    return 1 - Levenshtein.distance(text, other) / longest if longest else 1.0
 
 
 def plain(text: str) -> str:

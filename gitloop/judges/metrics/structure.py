@@ -10,6 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from rapidfuzz.distance import LCSseq
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -24,7 +25,6 @@ from gitloop.judges.metrics.metric import (
     unjudgeable,
     verdict,
 )
-from gitloop.judges.metrics.overlap import common_length
 from gitloop.records import Judgement
 
 _FENCE = re.compile(r"^\s*```(?:json)?[ \t]*\n(.*?)\n\s*```\s*$", re.DOTALL | re.IGNORECASE)
@@ -198,7 +198,7 @@ def _by_names(said: Calls, wanted: Calls) -> float:
 
 def _by_order(said: Calls, wanted: Calls) -> float:
     names = [name for name, _ in said], [name for name, _ in wanted]
-    return common_length(*names) / max(len(said), len(wanted))
+    return LCSseq.similarity(*names) / max(len(said), len(wanted))
 
 
 def _by_arguments(said: Calls, wanted: Calls) -> float:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 
 _GRAMMAR = """
     a an the and or but if then of to in on at by for with from as is are was were be been being am
@@ -85,7 +86,7 @@ class Sentence:
 
 def words(text: str) -> list[Word]:
     """The words of a text, in order."""
-    return [_word(token) for token in _split(text)]
+    return list(map(_word, _split(text)))
 
 
 def tokens(text: str) -> list[str]:
@@ -106,14 +107,17 @@ def _split(text: str) -> list[str]:
     return found
 
 
+_STEM, _IS_NEGATION = attrgetter("stem"), attrgetter("is_negation")
+
+
 @lru_cache(maxsize=1024)
 def sentences(text: str) -> tuple[Sentence, ...]:
     """The sentences of a text, in order; those without a word are left out."""
     found = []
     for part in _SENTENCE_END.split(_LIST_MARK.sub("", text)):
         if own := tuple(words(part)):
-            stems = frozenset(word.stem for word in own)
-            is_negated = any(word.is_negation for word in own)
+            stems = frozenset(map(_STEM, own))
+            is_negated = any(map(_IS_NEGATION, own))
             found.append(Sentence(" ".join(part.split()), own, stems, is_negated))
     return tuple(found)
 
