@@ -71,13 +71,13 @@ def chrf(outputs: Texts, references: Texts) -> list[float]:
     ]
     runs = shared_runs([(_points(said), _points(wanted)) for said, wanted in pairs], _CHRF_ORDER)
     counted = (runs.said > 0) & (runs.wanted > 0)
-    n_orders = np.maximum(counted.sum(axis=1), 1)
-    precisions = (runs.shared / np.maximum(runs.said, 1)).sum(axis=1, where=counted) / n_orders
-    recalls = (runs.shared / np.maximum(runs.wanted, 1)).sum(axis=1, where=counted) / n_orders
-    measures = zip(pairs, counted.any(axis=1), precisions.tolist(), recalls.tolist(), strict=True)
+    n_orders = counted.sum(axis=1)
+    precisions = (runs.shared / np.maximum(runs.said, 1)).sum(axis=1, where=counted)
+    recalls = (runs.shared / np.maximum(runs.wanted, 1)).sum(axis=1, where=counted)
+    measures = zip(pairs, n_orders.tolist(), precisions.tolist(), recalls.tolist(), strict=True)
     return [
-        _f(precision, recall, _CHRF_BETA) if has_runs else float(said == wanted)
-        for (said, wanted), has_runs, precision, recall in measures
+        _f(precision / n, recall / n, _CHRF_BETA) if n else float(said == wanted)
+        for (said, wanted), n, precision, recall in measures
     ]
 
 
