@@ -160,14 +160,20 @@ def put_traces(repository: Repository, traces: list[dict[str, Any]]) -> None:
     track(repository.root, dvc, "data/traces/all.parquet")
 
 
-def voted_repository(root: Path, *, has_texts: bool = True) -> Repository:
-    """Twenty pairs of answers that two people voted on; one of them ends in a tie."""
+def voted_repository(root: Path, *, has_texts: bool = True, extra: str = "") -> Repository:
+    """Twenty pairs of answers that two people voted on; one of them ends in a tie.
+
+    Args:
+        root: Where it is made.
+        has_texts: Whether the answers' texts are known.
+        extra: What stands at the end of every answer b.
+    """
     made = Repository.create(root)
     words = WORDS.split()
     traces = [
         trace(
             f"p{n:02}-{side}",
-            f"{words[n % 14]} {side}{n}" if has_texts else None,
+            f"{words[n % 14]} {side}{n}{extra * (side == 'b')}" if has_texts else None,
             f"Question {words[(n * 5) % 14]} {n}?",
             group_id=f"g{n}",
         )

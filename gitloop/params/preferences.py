@@ -137,6 +137,8 @@ class Pairs(Strict):
             one when what was asked, chosen and rejected each are.
         keep_near_duplicates: Whether repeats and near duplicates of other pairs are exported all
             the same; what golden sets hold, or the holdout asks, never is.
+        personal_data: What happens to a pair in which personal data is found: masked, or left out.
+            One with a secret, or with an address in an id, is always left out.
         release: What a tuned model is held to.
         readiness: What makes tuning the right lever.
     """
@@ -154,6 +156,7 @@ class Pairs(Strict):
     agreement: PairAgreement = PairAgreement()
     near_duplicate: float = Field(default=0.9, gt=0, le=1)
     keep_near_duplicates: bool = False
+    personal_data: Literal["mask", "block"] = "mask"
     release: Release = Release()
     readiness: Readiness = Readiness()
 

@@ -133,6 +133,26 @@ def test_missing_texts_are_told_and_nothing_is_exported(tmp_path: Path) -> None:
     assert not (bare.root / "preferences").exists()
 
 
+def test_no_address_reaches_a_training_file(tmp_path: Path) -> None:
+    """Personal data is masked and told in report, card and record; block leaves the pair out."""
+    mail = "ana@example.com"
+    made = voted_repository(tmp_path / "mailed", extra=f" {mail}")
+    build_pairs(made.root)
+    report = export_pairs(made.root, ExportPlan(form="plain"))
+    n = sum(report.splits.values())
+    assert report.masked == {"email": n}
+    folder = made.root / "preferences/pairs"
+    text = "".join(path.read_text() for path in (folder / "data").glob("*.jsonl"))
+    assert (text.count("<EMAIL>"), text.count(mail)) == (n, 0)
+    assert f"Masked in the texts: {n} × email" in (folder / "README.md").read_text()
+    (record,) = (folder / "log").glob("*.yaml")
+    assert yaml.safe_load(record.read_text())["masked"] == {"email": n}
+    params = made.read("params.yaml").replace("pairs:", "pairs:\n  personal_data: block")
+    made.gen({"params.yaml": params})
+    with pytest.raises(DataError, match="× a text holds personal data"):
+        export_pairs(made.root, ExportPlan())
+
+
 def test_agreement_is_measured_and_written(voted: Repository) -> None:
     """Two people who always agree: every figure is 1 and the stratum trains, its tie included."""
     report = agree_pairs(voted.root)

@@ -66,8 +66,8 @@ def export(
 ) -> None:
     """Write what may train, and its holdout, as a version of preferences/<set>/.
 
-    What golden sets hold, near duplicates, dropped strata and pairs without a majority are left out
-    and counted. Card and record are for Git, the data for DVC.
+    What golden sets hold, repeats, secrets, dropped strata and pairs without a majority are left
+    out and counted; personal data is masked. Card and record are for Git, the data for DVC.
 
     \b
     gitloop pairs export --layout trl-dpo --layout axolotl
@@ -104,6 +104,11 @@ def _lines(report: ExportReport) -> list[str]:
             "nothing was written",
         ]
     lines += [f"left out: {n} ({reason})" for reason, n in report.left_out.items()]
+    for reason, n in report.rewards_left_out.items():
+        lines.append(f"left out: {n} rewarded answers ({reason})")
+    if report.masked:
+        told = ", ".join(f"{n} × {kind}" for kind, n in report.masked.items())
+        lines.append(f"masked: {told}")
     if found is not None and found.is_new:
         lines.append(f"read {report.path}/README.md; next: git add {report.path}, and dvc push")
     return lines

@@ -28,6 +28,9 @@ class CardFacts:
         strata: The agreement on each stratum.
         policy: statistic, drop_below and train_from, in that order.
         left_out: Reason → pairs that were built and are not exported.
+        rewards_left_out: Reason → answers with a reward that are not exported; empty where no
+            layout of rewards is.
+        masked: Kind of personal data → how often it was masked.
         golden: Golden set → version that it was decontaminated against.
         rubrics: Rubric → "version, judge".
     """
@@ -43,6 +46,8 @@ class CardFacts:
     strata: Sequence[StratumAgreement]
     policy: tuple[str, float, float]
     left_out: Mapping[str, int]
+    rewards_left_out: Mapping[str, int]
+    masked: Mapping[str, int]
     golden: Mapping[str, str]
     rubrics: Mapping[str, str]
 
@@ -57,6 +62,7 @@ def card(facts: CardFacts, version: str) -> str:
         _agreement(facts),
         _bias(facts),
         _left_out(facts),
+        _personal(facts),
         _pins(facts),
     ]
     return "\n".join(filter(None, sections))
@@ -156,10 +162,20 @@ def _bias(facts: CardFacts) -> str:
 
 
 def _left_out(facts: CardFacts) -> str:
-    if not facts.left_out:
+    rows = [f"| {reason} | {n} pairs |" for reason, n in sorted(facts.left_out.items())]
+    rows += [f"| {why} | {n} answers |" for why, n in sorted(facts.rewards_left_out.items())]
+    if not rows:
         return ""
-    rows = "\n".join(f"| {reason} | {n} |" for reason, n in sorted(facts.left_out.items()))
-    return f"## Left out\n\n| why | pairs |\n|---|---|\n{rows}\n"
+    return "## Left out\n\n| why | how many |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _personal(facts: CardFacts) -> str:
+    told = ", ".join(f"{n} × {kind}" for kind, n in sorted(facts.masked.items()))
+    return (
+        "## Personal data and secrets\n\n"
+        f"Masked in the texts: {told or 'nothing was found'}. What holds a secret is left out. A"
+        " scan finds what\nhas a form (addresses, numbers, keys), and no names of people.\n"
+    )
 
 
 def _pins(facts: CardFacts) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,10 +30,6 @@ class Cleaned:
 
     pairs: pl.DataFrame
     dropped: dict[str, str]
-
-    def counts(self) -> dict[str, int]:
-        """Reason → pairs."""
-        return dict(sorted(Counter(self.dropped.values()).items()))
 
 
 def clean(
@@ -121,24 +116,36 @@ def _folded_parts(pair: Mapping[str, Any]) -> tuple[str, ...]:
 
 def clean_rewards(
     rewards: pl.DataFrame, golden: pl.DataFrame, *, holdout_rate: float, near_duplicate: float
-) -> list[dict[str, Any]]:
-    """The rewarded answers that may train or be held out, each with its `split`, by trace_id.
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The rewarded answers that may train or be held out, each with its `split`; and the others.
 
     Args:
         rewards: Fits `tables.REWARDS`.
         golden: Every row of every golden set; fits `tables.GOLDEN`.
         holdout_rate: Share of groups held out.
         near_duplicate: Least similarity of near duplicates, (0, 1].
+
+    Returns:
+        Rows in their order, and trace_id → why it goes.
     """
     prompts = [shingles_of(prompt) for prompt in rewards["prompt"]]
     against = _Golden.of(golden, near_duplicate, frequencies(prompts))
-    rows = []
+    rows: list[dict[str, Any]] = []
+    dropped: dict[str, str] = {}
     for row, prompt in zip(rewards.to_dicts(), prompts, strict=True):
         pair = {"chosen_id": row["trace_id"], "rejected_id": None, "groups": [row["group_id"]]}
-        if not against.reason(pair | {"prompt": row["prompt"], "history": []}, prompt):
+        reason = against.reason(pair | {"prompt": row["prompt"], "history": []}, prompt)
+        if reason:
+            dropped[row["trace_id"]] = reason
+        else:
             rows.append(row | {"split": split_of(row["group_id"], holdout_rate)})
     held = {row["prompt_class"] for row in rows if row["split"] == "holdout"}
-    return [row for row in rows if row["split"] == "holdout" or row["prompt_class"] not in held]
+    leaks = {
+        row["trace_id"]: HOLDOUT_PROMPT
+        for row in rows
+        if row["split"] == "train" and row["prompt_class"] in held
+    }
+    return [row for row in rows if row["trace_id"] not in leaks], dropped | leaks
 
 
 @dataclass(frozen=True, slots=True)

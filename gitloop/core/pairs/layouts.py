@@ -280,7 +280,9 @@ def companion(layout: str, form: str, files: Mapping[str, str]) -> tuple[str, st
         files: Split → file name.
     """
     if layout == "axolotl":
-        return "axolotl.yaml", _AXOLOTL.format(file=files["train"])
+        file = files["train"]
+        kind = "parquet" if file.endswith(".parquet") else "json"
+        return "axolotl.yaml", _AXOLOTL.format(file=file, kind=kind)
     if layout == "llama-factory":
         return "dataset_info.json", _dataset_info(form, files)
     return None
@@ -291,7 +293,7 @@ _AXOLOTL = """\
 rl: dpo
 datasets:
   - path: {file}
-    ds_type: json
+    ds_type: {kind}
     split: train
     type: chat_template.default
     field_messages: messages

@@ -19,6 +19,7 @@ from gitloop.core.pairs.card import CardFacts, card
 from gitloop.core.pairs.cleaning import clean_rewards
 from gitloop.core.pairs.fates import Fate
 from gitloop.core.pairs.layouts import LAYOUTS, Layout, companion, frame
+from gitloop.core.pairs.masking import mask_rows
 from gitloop.core.pairs.reports import length_report, source_reports
 from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import judge_name
@@ -32,6 +33,7 @@ from gitloop.steps.pairs.standing import (
     every_golden_row,
     exportable,
     first_side,
+    scan_of,
     standing,
 )
 from gitloop.storage.exports import Export, Exported, pairs_digests, write_export
@@ -71,12 +73,16 @@ class Selected:
         pairs: Rows of `tables.PAIRS` with stratum, agreement and labelled_by beside them.
         rewards: Rows of `tables.REWARDS` of the groups on each side, with `split`.
         left_out: Reason → pairs that were built and are not exported.
+        rewards_left_out: Reason → answers with a reward that are not exported.
+        masked: Kind of personal data → how often it was masked in the pairs.
         golden: Golden set → (version, dataset digest).
     """
 
     pairs: tuple[dict[str, Any], ...]
     rewards: tuple[dict[str, Any], ...]
     left_out: dict[str, int]
+    rewards_left_out: dict[str, int]
+    masked: dict[str, int]
     golden: dict[str, tuple[str, str]]
 
 
@@ -88,12 +94,16 @@ class ExportReport:
         exported: The version of the preference set; None where a plain file was written.
         splits: Split → pairs.
         left_out: Reason → pairs that were built and are not exported.
+        rewards_left_out: Reason → answers with a reward that are not exported.
+        masked: Kind of personal data → how often it was masked in the pairs.
         path: The directory or file.
     """
 
     exported: Exported | None
     splits: dict[str, int]
     left_out: dict[str, int]
+    rewards_left_out: dict[str, int]
+    masked: dict[str, int]
     path: str
 
 
@@ -122,7 +132,7 @@ def export_pairs(directory: Path, plan: ExportPlan) -> ExportReport:
         at=workspace.now(),
     )
     exported = write_export(workspace.root, workspace.dvc, export)
-    return ExportReport(exported, splits, selected.left_out, f"preferences/{plan.name}")
+    return _report(selected, plan, splits, f"preferences/{plan.name}", exported)
 
 
 def export_file(
@@ -151,12 +161,29 @@ def export_file(
         raise DataError(f"there are no {split or ''} {layout.of}".replace("  ", " "), hint="")
     content = _encoded(layout, chosen, plan)
     splits = dict(Counter(one["split"] for one in chosen))
-    report = ExportReport(None, splits, selected.left_out, str(output or "-"))
+    report = _report(selected, plan, splits, str(output or "-"))
     if output is None:
         return report, content.decode()
     with replacing(output) as temporary:
         temporary.write_bytes(content)
     return report, ""
+
+
+def _report(
+    selected: Selected,
+    plan: ExportPlan,
+    splits: dict[str, int],
+    path: str,
+    exported: Exported | None = None,
+) -> ExportReport:
+    without = _rewards_left_out(selected, plan)
+    return ExportReport(exported, splits, selected.left_out, without, selected.masked, path)
+
+
+def _rewards_left_out(selected: Selected, plan: ExportPlan) -> dict[str, int]:
+    """Why answers with a reward are not exported, where a layout would hold them."""
+    has_rewards = any(LAYOUTS[name].of == "rewards" for name in plan.layouts)
+    return selected.rewards_left_out if has_rewards else {}
 
 
 def _check(plan: ExportPlan) -> None:
@@ -183,17 +210,16 @@ def select(workspace: Workspace, where: Standing) -> Selected:
     if where.pairs.is_empty():
         raise DataError(f"there are no pairs to export: {_why_none(workspace)}", hint="")
     golden, versions = every_golden_row(workspace)
-    cleaned = exportable(workspace, where, golden)
-    left_out = Counter(fate.reason for fate in where.fates if fate.state != "train")
-    left_out.update(cleaned.counts())
-    if cleaned.pairs.is_empty():
-        told = "; ".join(f"{n} × {reason}" for reason, n in left_out.most_common())
-        hint = next((_HINTS[r] for r, _ in left_out.most_common() if r in _HINTS), "")
+    found = exportable(workspace, where, golden)
+    if found.pairs.is_empty():
+        common = Counter(found.left_out).most_common()
+        told = "; ".join(f"{n} × {reason}" for reason, n in common)
+        hint = next((_HINTS[reason] for reason, _ in common if reason in _HINTS), "")
         raise DataError(f"none of {where.pairs.height} pairs may train: {told}", hint=hint)
     known = {fate.pair_id: fate for fate in where.fates}
-    pairs = tuple(_told(pair, known[pair["pair_id"]]) for pair in cleaned.pairs.to_dicts())
-    rewards = _rewards(workspace, golden)
-    return Selected(pairs, rewards, dict(sorted(left_out.items())), versions)
+    pairs = tuple(_told(pair, known[pair["pair_id"]]) for pair in found.pairs.to_dicts())
+    rewards, without = _rewards(workspace, golden)
+    return Selected(pairs, rewards, found.left_out, without, found.masked, versions)
 
 
 def _told(pair: dict[str, Any], fate: Fate) -> dict[str, Any]:
@@ -214,14 +240,19 @@ def _why_none(workspace: Workspace) -> str:
     return told or "no source gave any"
 
 
-def _rewards(workspace: Workspace, golden: pl.DataFrame) -> tuple[dict[str, Any], ...]:
-    """Rewarded answers that may train, with the side of their group."""
+def _rewards(
+    workspace: Workspace, golden: pl.DataFrame
+) -> tuple[tuple[dict[str, Any], ...], dict[str, int]]:
+    """Rewarded answers that may train, with the side of their group; and why others may not."""
     if not (workspace.root / REWARDS_PATH).is_file():
-        return ()
+        return (), {}
     params = workspace.params.pairs
     rewards = workspace.read(REWARDS_PATH, REWARDS)
+    masked = mask_rows(rewards, scan_of(workspace), key="trace_id")
     rate, near = params.holdout_rate, params.near_duplicate
-    return tuple(clean_rewards(rewards, golden, holdout_rate=rate, near_duplicate=near))
+    rows, dropped = clean_rewards(masked.rows, golden, holdout_rate=rate, near_duplicate=near)
+    counts = Counter([*masked.dropped.values(), *dropped.values()])
+    return tuple(rows), dict(sorted(counts.items()))
 
 
 def _files(
@@ -284,6 +315,8 @@ def _facts(
         strata=where.strata,
         policy=(policy.statistic, policy.drop_below, policy.train_from),
         left_out=selected.left_out,
+        rewards_left_out=_rewards_left_out(selected, plan),
+        masked=selected.masked,
         golden={name: version for name, (version, _) in selected.golden.items()},
         rubrics=_rubrics(workspace),
     )
@@ -328,4 +361,6 @@ def _details(
             ],
         },
         "left_out": selected.left_out,
+        "rewards_left_out": _rewards_left_out(selected, plan),
+        "masked": selected.masked,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,9 +16,11 @@ from gitloop.core.pairs.agreement import (
     units_of,
     units_of_votes,
 )
-from gitloop.core.pairs.cleaning import Cleaned, clean
+from gitloop.core.pairs.cleaning import clean
 from gitloop.core.pairs.fates import Fate, fates, settled_by
 from gitloop.core.pairs.labelling import pair_labels
+from gitloop.core.pairs.masking import Scan, mask_rows
+from gitloop.core.promote import find_secrets, mask
 from gitloop.storage.labels import scan_labels
 from gitloop.storage.parts import read_parts
 from gitloop.storage.votes import read_votes
@@ -101,12 +104,37 @@ def every_golden_row(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, tupl
     return pl.concat(frames), versions
 
 
-def exportable(workspace: Workspace, where: Standing, golden: pl.DataFrame) -> Cleaned:
-    """The pairs that train or are held out, free of golden rows, repeats and leaks."""
+@dataclass(frozen=True, slots=True)
+class Exportable:
+    """The pairs that may be exported.
+
+    Attributes:
+        pairs: Fits `tables.PAIRS`; personal data in the texts is masked.
+        left_out: Reason → pairs that were built and are not exported.
+        masked: Kind of personal data → how often it was masked in them.
+    """
+
+    pairs: pl.DataFrame
+    left_out: dict[str, int]
+    masked: dict[str, int]
+
+
+def scan_of(workspace: Workspace) -> Scan:
+    """How texts are scanned: as a promotion does it, and as params.yaml says."""
+    return Scan(mask, find_secrets, blocks=workspace.params.pairs.personal_data == "block")
+
+
+def exportable(workspace: Workspace, where: Standing, golden: pl.DataFrame) -> Exportable:
+    """The pairs that train or are held out, free of secrets, golden rows, repeats and leaks."""
     params = workspace.params.pairs
-    return clean(
-        where.of_state("train"),
+    masked = mask_rows(where.of_state("train"), scan_of(workspace), key="pair_id")
+    cleaned = clean(
+        masked.rows,
         golden,
         near_duplicate=params.near_duplicate,
         keeps_near=params.keep_near_duplicates,
     )
+    left_out = Counter(fate.reason for fate in where.fates if fate.state != "train")
+    left_out.update([*masked.dropped.values(), *cleaned.dropped.values()])
+    kinds = masked.counts(cleaned.pairs["pair_id"])
+    return Exportable(cleaned.pairs, dict(sorted(left_out.items())), kinds)
