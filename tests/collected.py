@@ -103,5 +103,5 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line)
         for path in sorted(folder.glob("*.jsonl"))
-        for line in path.read_bytes().splitlines()
+        for line in path.read_bytes().rstrip(b"\0").splitlines()
     ]

@@ -8,20 +8,22 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import weakref
-from collections import Counter
+from _thread import allocate_lock  # threading would cost a host 4 ms
 
 from gitloop.capture.events import complete, faults, line
 from gitloop.capture.files import LineFile
 from gitloop.capture.journal import Journal
 from gitloop.capture.values import DURABLE, FALLBACK, LOST, REFUSED, WRITTEN, Batch, Counts, Receipt
-from gitloop.errors import DataError
 
 TYPE_CHECKING = False  # the name that type checkers know, without the cost of importing typing
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from gitloop.errors import DataError
+
+_STATES = (DURABLE, WRITTEN, FALLBACK, REFUSED, LOST)
 
 
 class Recorder:
@@ -50,7 +52,7 @@ class Recorder:
         self._is_strict = is_strict
         self._journal = Journal(lambda: self._spool or _find_spool())
         self._kept: dict[str, LineFile] = {}
-        self._timer: threading.Timer | None = None
+        self._is_sync_due = False
         self._start_afresh()
         _recorders.add(self)
 
@@ -68,10 +70,10 @@ class Recorder:
         except Exception as error:
             # The host application must not suffer from its feedback: keep the event, count, go on.
             if self._is_strict:
-                raise DataError(f"the event was not recorded: {error}") from error
+                raise _refusal(f"the event was not recorded: {error}") from error
             return self._keep(dict(fields), REFUSED, [f"{type(error).__name__}: {error}"])
         if self._is_strict:
-            raise DataError("the event was not recorded:\n  " + "\n  ".join(found))
+            raise _refusal("the event was not recorded:\n  " + "\n  ".join(found))
         return self._keep(event, REFUSED, found)
 
     def counts(self) -> Counts:
@@ -86,7 +88,7 @@ class Recorder:
         except OSError as error:
             self._complain(f"{error.strerror or error}; some events may be lost")
             if self._is_strict:
-                raise DataError(f"the spool cannot be synced: {error}") from error
+                raise _refusal(f"the spool cannot be synced: {error}") from error
 
     def close(self) -> None:
         """Make every event durable and give the file back; recording again opens a new one."""
@@ -114,14 +116,15 @@ class Recorder:
             self._journal.sync(ticket)
             return
         with self._lock:
-            if self._timer is None:
-                self._timer = threading.Timer(batch.max_s, self._sync_now)
-                self._timer.daemon = True
-                self._timer.start()
+            if self._is_sync_due:
+                return
+            self._is_sync_due = True
+        from gitloop.capture.delays import call_later
+
+        call_later(batch.max_s, self._sync_now)
 
     def _sync_now(self) -> None:
-        with self._lock:
-            self._timer = None
+        self._is_sync_due = False
         self.flush()
 
     def _keep(self, event: Mapping[str, Any], state: str, found: list[str]) -> Receipt:
@@ -156,14 +159,21 @@ class Recorder:
 
     def _start_afresh(self) -> None:
         """Begin with no file and free locks: at the start, and in a child that was forked."""
-        self._lock = threading.RLock()
+        self._lock = allocate_lock()
         self._journal.start_afresh()
         for inherited in self._kept.values():
-            inherited.close()
+            inherited.forget()
         self._kept = {}
-        self._timer = None
-        self._counts: Counter[str] = Counter()
+        self._is_sync_due = False
+        self._counts = dict.fromkeys(_STATES, 0)
         self._told: set[str] = set()
+
+
+def _refusal(words: str) -> DataError:
+    """The exception of a strict recorder; a recorder that is not never loads it."""
+    from gitloop.errors import DataError
+
+    return DataError(words)
 
 
 def _find_spool() -> str:
@@ -205,9 +215,9 @@ _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
 @atexit.register
-def _flush_all() -> None:
+def _close_all() -> None:
     for recorder in list(_recorders):
-        recorder.flush()
+        recorder.close()
 
 
 def _forget_all() -> None:

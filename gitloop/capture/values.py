@@ -9,6 +9,12 @@ from __future__ import annotations
 DURABLE, WRITTEN, FALLBACK, REFUSED, LOST = "durable", "written", "fallback", "refused", "lost"
 
 
+class Stamp(str):
+    """A time as ISO 8601 UTC with microseconds; only what is one becomes a stamp."""
+
+    __slots__ = ()
+
+
 class _Value:
     """Equal to another of its kind with the same content, and shown with its fields."""
 

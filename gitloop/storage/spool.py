@@ -95,8 +95,11 @@ def claim(spool: Path) -> list[Path]:
 
 
 def read(path: Path) -> SpoolFile:
-    """The events in a claimed file; a line that is no JSON object is broken, never an error."""
-    content = path.read_bytes()
+    """The events in a claimed file; a line that is no JSON object is broken, never an error.
+
+    Zero bytes at the end are room that its process had reserved and not used when it was killed.
+    """
+    content = path.read_bytes().rstrip(b"\0")
     lines = content.split(b"\n")
     is_torn = bool(lines[-1])
     if not is_torn:

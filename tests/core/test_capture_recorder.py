@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import subprocess
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitloop import capture
-from gitloop.capture import Batch, Counts, Recorder, journal
+from gitloop.capture import Batch, Counts, Recorder, files, journal
 from gitloop.capture.events import complete, faults, line
 from gitloop.errors import DataError
 from gitloop.signals import SIGNAL_TYPES
@@ -28,7 +29,7 @@ def recorded(folder: Path) -> list[dict[str, Any]]:
     return [
         json.loads(text)
         for path in sorted(folder.glob("*.jsonl"))
-        for text in path.read_text(encoding="utf-8").splitlines()
+        for text in path.read_text(encoding="utf-8").rstrip("\0").splitlines()
     ]
 
 
@@ -223,7 +224,7 @@ def test_a_file_that_was_taken_away_is_followed_by_a_new_one(folders: tuple[Path
     taken = first.rename(first.with_suffix(".taken"))
     second = Path(tested.record({"signal_type": "copy", "trace_id": "b"}).path)
     assert second != first
-    assert len(taken.read_text().splitlines()) == 1
+    assert taken.read_text().count("\n") == 1
     assert [event["trace_id"] for event in recorded(folders[0])] == ["b"]
 
 
@@ -269,7 +270,8 @@ def test_importing_the_recorder_loads_the_standard_library_alone() -> None:
         "from gitloop import capture\n"
         "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(sorted(loaded - set(sys.stdlib_module_names) - {'gitloop'}))\n"
-        "heavy = {'dataclasses', 'inspect', 'pathlib', 'logging', 'typing', 'uuid', 'asyncio'}\n"
+        "heavy = {'dataclasses', 'inspect', 'pathlib', 'logging', 'typing', 'uuid', 'asyncio', 'json', 're',\n"
+        "         'datetime', 'threading', 'collections', 'functools', 'enum', 'gitloop.errors'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))\n"
     )
     done = subprocess.run(
@@ -329,6 +331,7 @@ def test_a_file_that_has_grown_large_is_followed_by_a_new_one(
         assert tested.record({"signal_type": "copy", "trace_id": f"{n}"}).is_acknowledged
     files = list(folders[0].glob("*.jsonl"))
     assert len(files) > 2
+    tested.close()
     assert max(path.stat().st_size for path in files) < 1000
     assert {event["trace_id"] for event in recorded(folders[0])} == {f"{n}" for n in range(12)}
 
@@ -349,6 +352,55 @@ def test_whatever_is_recorded_is_one_line_of_strict_json(fields: dict[str, Any])
     assert encoded.count(b"\n") == 1
     json.loads(encoded, parse_constant=lambda _name: pytest.fail("not strict JSON"))
     assert all(faults(event))
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(), _JSON))
+def test_a_line_is_what_the_standard_library_writes(value: dict[str, Any]) -> None:
+    """What the recorder puts together by hand is `json.dumps` with sorted keys, byte for byte."""
+    expected = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    assert line(value) == expected.encode("utf-8", "replace") + b"\n"
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), True, "4"])
+def test_a_value_is_a_finite_number(value: object) -> None:
+    """What no double can hold is a fault, and so is what is no number at all."""
+    event = complete({"signal_type": "rating", "value": value})
+    assert faults(event) == [f"value is {value!r}, not a finite number"]
+
+
+def test_a_file_that_is_closed_holds_its_lines_and_nothing_else(folders: tuple[Path, Path]) -> None:
+    """Room is reserved ahead while a file is open, and given back when it is closed."""
+    tested = recorder(folders)
+    path = Path(tested.record({"signal_type": "copy"}).path)
+    open_length = path.stat().st_size
+    tested.close()
+    content = path.read_bytes()
+    assert content.endswith(b"}\n")
+    assert open_length >= len(content)
+
+
+def test_where_nothing_can_be_reserved_files_grow_as_they_are_written(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that reserves no room costs time, and no event."""
+
+    def refuse(_descriptor: int, _start: int, _n: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(files, "_reserve", refuse)
+    tested = recorder(folders)
+    path = Path([tested.record({"signal_type": "copy"}) for _ in range(3)][-1].path)
+    assert path.read_bytes().count(b"\n") == 3
+    assert path.read_bytes().endswith(b"}\n")
 
 
 def test_hostile_values_become_text(folders: tuple[Path, Path]) -> None:

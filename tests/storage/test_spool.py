@@ -36,6 +36,18 @@ def test_a_torn_last_line_is_told_from_the_whole_ones(tmp_path: Path) -> None:
     assert spool.count_aside(tmp_path) == 1
 
 
+@pytest.mark.parametrize("last", [b"", b'{"feedback_id":"b'])
+def test_room_that_a_killed_process_had_reserved_is_no_line(tmp_path: Path, last: bytes) -> None:
+    """Zero bytes behind the lines are no torn line, and do not hide one either."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"feedback_id":"a"}\n' + last + bytes(4096))
+    found = spool.read(path)
+    assert [n for n, _ in found.events] == [1]
+    assert found.broken == ((2,) if last else ())
+    assert found.is_torn == bool(last)
+    assert found.lines[1:] == ((last,) if last else ())
+
+
 @pytest.mark.parametrize(
     "content", [b"\x00\x00\x00\n", b"\xff\xfe\n", b"[" * 9999 + b"\n", b"5\n", b'{"a":NaN}\n']
 )
