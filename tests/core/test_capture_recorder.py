@@ -270,8 +270,8 @@ def test_importing_the_recorder_loads_the_standard_library_alone() -> None:
         "from gitloop import capture\n"
         "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(sorted(loaded - set(sys.stdlib_module_names) - {'gitloop'}))\n"
-        "heavy = {'asyncio', 'collections', 'dataclasses', 'datetime', 'enum', 'functools', 'json',\n"
-        "         'inspect', 'logging', 'pathlib', 're', 'threading', 'typing', 'uuid'}\n"
+        "heavy = {'asyncio', 'collections', 'dataclasses', 'datetime', 'enum', 'functools',\n"
+        "         'json', 'inspect', 'logging', 'pathlib', 're', 'threading', 'typing', 'uuid'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))\n"
     )
     done = subprocess.run(
