@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -39,6 +40,8 @@ FURTHER = {"traces": "attributes", "feedback": "metadata"}
 _WORD_COLUMNS = frozenset({"status", "score_source", "signal_type"})
 _AMOUNTS = frozenset({"latency_s", "cost_usd"})
 _FILLED_LATER = frozenset({"feedback_id", "group_id"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _DERIVED = frozenset({"signal_class", *FURTHER.values()})
 
 
@@ -96,33 +99,32 @@ class RowReader:
         if held:
             yield self.frame(held, places)
 
-    def frame(self, rows: list[Row], places: Sequence[int]) -> pl.DataFrame:
+    def frame(self, rows: Sequence[Row], places: Sequence[int]) -> pl.DataFrame:
         """The rows that fit, in order; a row with a fault is left out and told of in `finish`.
 
         Args:
-            rows: The rows; they are used up.
+            rows: The rows.
             places: The number of each row in its file, from 1.
         """
         self.n_rows += len(rows)
         self._places, self._bad = places, set()
         names = set().union(*rows)
+        taken: set[str] = set()
         found = {
-            column.name: self._cells(column, rows, names)
+            column.name: self._cells(column, rows, names, taken)
             for column in self.table.columns
             if column.name not in _DERIVED
         }
         further = FURTHER[self.table.name]
-        found[further] = [_further(row, further) for row in rows]
+        found[further] = _further(rows, further, names - taken)
         self._derive(found)
         if self.are_keys_unique:
             self._check_keys(found[self.table.key[0]])
         self.refused = [places[i] for i in sorted(self._bad)]
-        sound = [i not in self._bad for i in range(len(rows))]
-        kept = {
-            name: [value for value, is_sound in zip(values, sound, strict=True) if is_sound]
-            for name, values in (found.items() if self._bad else ())
-        }
-        return pl.DataFrame(kept or found, schema=self.table.schema)
+        if self._bad:
+            sound = [i for i in range(len(rows)) if i not in self._bad]
+            found = {name: [values[i] for i in sound] for name, values in found.items()}
+        return pl.DataFrame([_series(column, found[column.name]) for column in self.table.columns])
 
     def fault(self, place: int, words: str) -> None:
         """Note what is wrong with a row."""
@@ -165,23 +167,29 @@ class RowReader:
         more = f" and {fault.n - len(fault.places):,} more" if fault.n > len(fault.places) else ""
         return f"{self.unit}s {places}{more}: {words}"
 
-    def _cells(self, column: Column, rows: list[Row], names: set[str]) -> list[Any]:
-        """The column's values: taken out of the rows, converted and checked."""
+    def _cells(
+        self, column: Column, rows: Sequence[Row], names: set[str], taken: set[str]
+    ) -> list[Any]:
+        """The column's values, converted and checked; `taken` is told which of theirs they are."""
         configured = self.columns.get(column.name, column.name)
         is_constant = configured.startswith("=")
         theirs = column.name if is_constant else configured
-        candidates = (theirs, column.name, *ALIASES.get(column.name, ()))
-        taken = next((name for name in candidates if name in names), None)
-        if taken is None:
+        usual = (column.name, *ALIASES.get(column.name, ()))
+        # What params.yaml maps twice is meant twice; a usual name is taken by one column.
+        name = next((name for name in usual if name in names and name not in taken), None)
+        if theirs in names:
+            name = theirs
+        if name is None:
             raw: list[Any] = [None] * len(rows)
         else:
-            raw = [row.pop(taken, None) for row in rows]
+            taken.add(name)
+            raw = [row.get(name) for row in rows]
         if is_constant:
             raw = [configured[1:] if value is None or value == "" else value for value in raw]
         converted = _quickly(column, raw, is_key=column.name in self.table.key)
         if converted is not None:
             return converted
-        return [self._cell(column, value, i, taken or theirs) for i, value in enumerate(raw)]
+        return [self._cell(column, value, i, name or theirs) for i, value in enumerate(raw)]
 
     def _cell(self, column: Column, value: Any, i: int, taken: str) -> Any:  # noqa: ANN401
         """The `i`th value of the batch as the column's type; None where it is absent or faulty."""
@@ -268,12 +276,42 @@ def _converter(column: Column) -> Callable[[Any], Any]:
     return cells.text
 
 
-def _further(row: Row, own: str) -> str | None:
-    """What is left of the row, as one JSON object, together with its own column of that name."""
-    given = row.pop(own, None)
-    left = {name: value for name, value in row.items() if value is not None and value != ""}
-    left.pop("signal_class", None)
-    if given is not None and given != "":
+def _series(column: Column, values: list[Any]) -> pl.Series:
+    """The values as the column's type."""
+    if column.dtype != TIME:
+        return pl.Series(column.name, values, dtype=column.dtype)
+    # As whole numbers: polars takes one time with its zone as slowly as ten texts.
+    since = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
+    return pl.Series(column.name, since, dtype=pl.Int64).cast(TIME)
+
+
+def _further(rows: Sequence[Row], own: str, names: set[str]) -> list[str | None]:
+    """What is left of each row, as one JSON object, together with its own column of that name.
+
+    Args:
+        rows: The rows.
+        own: The column that keeps it, "attributes" or "metadata".
+        names: Those of the names in the rows that no column has taken.
+    """
+    left_names = names - {"signal_class"}
+    if not left_names:
+        return [None] * len(rows)
+    return [
+        _object(
+            {
+                name: value
+                for name, value in row.items()
+                if name in left_names and value is not None and value != ""
+            },
+            own,
+        )
+        for row in rows
+    ]
+
+
+def _object(left: Row, own: str) -> str | None:
+    given = left.pop(own, None)
+    if given is not None:
         found = cells.mapping(given)
         left = {**left, **({own: given} if found is None else found)}
     if not left:
