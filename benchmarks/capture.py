@@ -30,8 +30,8 @@ from pathlib import Path
 
 import polars as pl
 from git import Repo
-from benchmarks.measuring import cpu_ms
 
+from benchmarks.measuring import cpu_ms
 from gitloop.capture import Recorder
 from gitloop.capture.events import complete, line
 from gitloop.core.join import join

@@ -81,6 +81,8 @@ def amount(value: Any) -> float:  # noqa: ANN401 -- foreign data
 
 def count(value: Any) -> int:  # noqa: ANN401 -- foreign data
     """The value as a whole number that is not negative."""
+    if type(value) is int and 0 <= value < 2**63:
+        return value  # beyond 2**53 a float would not be exact
     found = amount(value)
     if found != int(found) or found >= 2**63:
         raise CellError(f"{_shown(value)}, not a whole number")
@@ -99,6 +101,8 @@ def time(value: Any) -> datetime:  # noqa: ANN401 -- foreign data
     if isinstance(value, str) and not value.isdigit():
         try:
             parsed = datetime.fromisoformat(value.strip())
+            if parsed.tzinfo is UTC:
+                return parsed
             return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             raise CellError(f"{_shown(value)}, not an ISO 8601 time") from None

@@ -13,7 +13,7 @@ import polars as pl
 from gitloop.schema import Table
 from gitloop.sources.kinds import is_feedback
 from gitloop.sources.lines import BROKEN_GZIP, open_plain
-from gitloop.sources.rows import RowReader
+from gitloop.sources.rows import RowReader, batched
 from gitloop.tables import FEEDBACK, TRACES
 
 _MAX_FIELD = 1 << 30
@@ -52,7 +52,7 @@ def feedback_table(path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFr
 
 def _frames(path: Path, table: Table, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
     reader = RowReader(table, columns, CsvSource.id, path.name)
-    return reader.frames(csv_rows(path, reader.fault))
+    return reader.frames(batched(csv_rows(path, reader.fault)))
 
 
 def _header(path: Path) -> list[str]:

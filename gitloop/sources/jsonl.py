@@ -10,7 +10,7 @@ import polars as pl
 
 from gitloop.schema import Table
 from gitloop.sources.kinds import is_feedback
-from gitloop.sources.lines import objects
+from gitloop.sources.lines import object_batches, objects
 from gitloop.sources.rows import RowReader
 from gitloop.tables import FEEDBACK, TRACES
 
@@ -58,7 +58,7 @@ def feedback_lines(path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFr
 
 def _frames(path: Path, table: Table, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
     reader = RowReader(table, columns, JsonlSource.id, path.name)
-    return reader.frames(objects(path, reader.fault))
+    return reader.frames(object_batches(path, reader.fault))
 
 
 def _holds_feedback(path: Path, columns: Mapping[str, str]) -> bool:

@@ -13,7 +13,7 @@ from pyarrow.lib import ArrowException
 from gitloop.errors import DataError
 from gitloop.schema import Table
 from gitloop.sources.kinds import is_feedback
-from gitloop.sources.rows import ROWS_PER_BATCH, RowReader
+from gitloop.sources.rows import ROWS_PER_BATCH, RowReader, batched
 from gitloop.tables import FEEDBACK, TRACES
 
 
@@ -49,7 +49,7 @@ def feedback_table(path: Path, columns: Mapping[str, str]) -> Iterator[pl.DataFr
 
 def _frames(path: Path, table: Table, columns: Mapping[str, str]) -> Iterator[pl.DataFrame]:
     reader = RowReader(table, columns, ParquetSource.id, path.name, unit="row")
-    return reader.frames(parquet_rows(path))
+    return reader.frames(batched(parquet_rows(path)))
 
 
 def parquet_names(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from gitloop.sources.spans import spans
 from gitloop.tables import TIME
 
 Row = dict[str, Any]
+Batch = tuple[Sequence[int], Sequence[Row]]
+"""The numbers of some rows in their file, from 1, and the rows."""
 
 ROWS_PER_BATCH = 2_000  # dicts of so many rows stay in the processor's cache
 _MAX_FAULTS_SHOWN = 50
@@ -40,6 +43,7 @@ FURTHER = {"traces": "attributes", "feedback": "metadata"}
 _WORD_COLUMNS = frozenset({"status", "score_source", "signal_type"})
 _AMOUNTS = frozenset({"latency_s", "cost_usd"})
 _FILLED_LATER = frozenset({"feedback_id", "group_id"})
+_TOO_LARGE = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DERIVED = frozenset({"signal_class", *FURTHER.values()})
@@ -81,23 +85,15 @@ class RowReader:
     _first_place: dict[int, int] = field(default_factory=dict)
     _n_alike: dict[str, int] = field(default_factory=dict)
 
-    def frames(self, rows: Iterable[tuple[int, Row]]) -> Iterator[pl.DataFrame]:
-        """Frames of the rows as `batches` gives them, then `finish`."""
-        yield from self.batches(rows)
+    def frames(self, batches: Iterable[Batch]) -> Iterator[pl.DataFrame]:
+        """The frame of each batch, then `finish`."""
+        yield from self.batches(batches)
         self.finish()
 
-    def batches(self, rows: Iterable[tuple[int, Row]]) -> Iterator[pl.DataFrame]:
-        """Frames of the rows, each with its number in the file, a batch at a time."""
-        held: list[Row] = []
-        places: list[int] = []
-        for place, row in rows:
-            held.append(row)
-            places.append(place)
-            if len(held) >= ROWS_PER_BATCH:
-                yield self.frame(held, places)
-                held, places = [], []
-        if held:
-            yield self.frame(held, places)
+    def batches(self, batches: Iterable[Batch]) -> Iterator[pl.DataFrame]:
+        """The frame of each batch."""
+        for places, rows in batches:
+            yield self.frame(rows, places)
 
     def frame(self, rows: Sequence[Row], places: Sequence[int]) -> pl.DataFrame:
         """The rows that fit, in order; a row with a fault is left out and told of in `finish`.
@@ -193,8 +189,8 @@ class RowReader:
 
     def _cell(self, column: Column, value: Any, i: int, taken: str) -> Any:  # noqa: ANN401
         """The `i`th value of the batch as the column's type; None where it is absent or faulty."""
-        is_key = column.name in self.table.key
-        if value is None or (value == "" and (is_key or column.dtype != pl.String)):
+        means_none = column.dtype != pl.String or column.name in (*self.table.key, *_WORD_COLUMNS)
+        if value is None or (value == "" and means_none):
             if column.name == "status":
                 return "ok"
             if not column.nullable and column.name not in _FILLED_LATER:
@@ -236,6 +232,10 @@ class RowReader:
 
     def _check_keys(self, keys: list[Any]) -> None:
         """Note every key that stands in the file a second time."""
+        places = dict(zip(map(hash, keys), self._places, strict=True))
+        if len(places) == len(keys) and all(keys) and self._first_place.keys().isdisjoint(places):
+            self._first_place |= places
+            return
         for i, key in enumerate(keys):
             if not key:
                 continue
@@ -245,21 +245,73 @@ class RowReader:
                 self._refuse(i, f"{self.table.key[0]} {key!r} is that of {self.unit} {first} too")
 
 
+def batched(rows: Iterable[tuple[int, Row]]) -> Iterator[Batch]:
+    """The rows, each with its number in the file, a batch at a time."""
+    held: list[Row] = []
+    places: list[int] = []
+    for place, row in rows:
+        held.append(row)
+        places.append(place)
+        if len(held) >= ROWS_PER_BATCH:
+            yield places, held
+            held, places = [], []
+    if held:
+        yield places, held
+
+
 def _quickly(column: Column, raw: list[Any], *, is_key: bool) -> list[Any] | None:
-    """The values converted all at once, where none of them needs a closer look; else None."""
+    """The values converted all at once, where none of them needs a closer look; else None.
+
+    What it returns is what converting one value after the other does (tests/sources/test_rows.py).
+    """
     kinds = set(map(type, raw))
+    if column.name in _WORD_COLUMNS:
+        return _words(column, raw) if kinds <= {str, type(None)} else None
     if kinds == {type(None)} and column.nullable:
         return raw
-    if column.dtype == pl.String and column.name not in _WORD_COLUMNS:
+    if column.dtype == pl.String:
         allowed = {str, type(None)} if column.nullable else {str}
         return raw if kinds <= allowed and (not is_key or all(raw)) else None
     if not column.nullable or (str in kinds and "" in raw):
         return None
+    exactly = float if column.dtype == pl.Float64 else int
+    if column.dtype in (pl.Float64, pl.Int64) and kinds <= {exactly, type(None)}:
+        return raw if _are_numbers(raw, column) else None
+    return _converted(column, raw)
+
+
+def _converted(column: Column, raw: list[Any]) -> list[Any] | None:
     convert = _converter(column)
     try:
         return [None if value is None else convert(value) for value in raw]
     except CellError:
         return None
+
+
+def _words(column: Column, raw: list[str | None]) -> list[str | None] | None:
+    known: dict[str | None, str | None] = {}
+    for value in set(raw):
+        if value:
+            try:
+                known[value] = cells.word(column.name, value)
+            except CellError:
+                return None
+        elif column.name == "status":
+            known[value] = "ok"
+        elif column.nullable:
+            known[value] = None
+        else:
+            return None
+    return [known[value] for value in raw]
+
+
+def _are_numbers(raw: list[Any], column: Column) -> bool:
+    """Whether the floats, or the integers, are in the range that the column takes."""
+    present = [value for value in raw if value is not None]
+    if column.dtype == pl.Int64:
+        return bool(min(present) >= 0 and max(present) < _TOO_LARGE)
+    is_in_range = column.name not in _AMOUNTS or min(present) >= 0
+    return bool(is_in_range and all(map(math.isfinite, present)))
 
 
 def _converter(column: Column) -> Callable[[Any], Any]:

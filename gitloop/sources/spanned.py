@@ -13,7 +13,7 @@ from gitloop.sources.aliases import Aliases
 from gitloop.sources.annotations import event_rows, is_carrier
 from gitloop.sources.grouping import by_trace, n_bytes_of
 from gitloop.sources.otel import OtelSpan, trace_row
-from gitloop.sources.rows import RowReader
+from gitloop.sources.rows import RowReader, batched
 from gitloop.tables import FEEDBACK, TRACES
 
 Fault = Callable[[int, str], None]
@@ -42,7 +42,7 @@ def trace_frames(
             if not all(is_carrier(span, aliases) for span in spans):
                 yield spans[0].place, trace_row(trace_id, spans, aliases)
 
-    yield from reader.batches(rows())
+    yield from reader.batches(batched(rows()))
     reader.n_rows = reader.n_rows or n_spans
     reader.finish()
 
@@ -56,7 +56,7 @@ def feedback_frames(
     """
     reader = _reader(FEEDBACK, path, form, columns)
     aliases = Aliases(columns)
-    yield from reader.batches(event_rows(read(path, lambda _n, _words: None), aliases))
+    yield from reader.batches(batched(event_rows(read(path, lambda _n, _words: None), aliases)))
     reader.n_rows = max(reader.n_rows, 1)
     reader.finish()
 
@@ -76,7 +76,7 @@ def row_frames(
         TableError: When all are read: every fault, or that there was none, where that is one.
     """
     reader = _reader(table, path, form, columns)
-    yield from reader.batches(read(path, reader.fault))
+    yield from reader.batches(batched(read(path, reader.fault)))
     if may_be_empty:
         reader.n_rows = max(reader.n_rows, 1)
     reader.finish()

@@ -150,13 +150,17 @@ class Dvc:
             handle.write(line + "\n")
         return True
 
-    def store(self, path: Path) -> Pointer:
+    def store(self, path: Path, digest: str = "") -> Pointer:
         """Put a copy of the file into the cache and return a pointer to it, named as the file.
 
         The file itself stays where it is. Writing is atomic; an object that is there is left alone.
         In a linked worktree the main one's cache gets a copy too: worktrees come and go.
+
+        Args:
+            path: The file.
+            digest: Its MD5, where the caller has just computed it.
         """
-        digest = md5(path)
+        digest = digest or md5(path)
         size = path.stat().st_size
         for cache in self.cache_dirs():
             target = cache / "files" / "md5" / digest[:2] / digest[2:]

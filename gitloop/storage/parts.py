@@ -156,12 +156,18 @@ def part_name(day: str, digest: str) -> str:
     return f"{day}-{digest[:8]}{SUFFIX}"
 
 
-def track(root: Path, dvc: Dvc, path: str) -> Pointer:
+def track(root: Path, dvc: Dvc, path: str, digest: str = "") -> Pointer:
     """Put a file that lies in the work tree into DVC's cache and write its pointer beside it.
 
     The pointer comes last: a run that is killed before leaves a stray, which nobody reads.
+
+    Args:
+        root: The repository's root.
+        dvc: Whose cache it is.
+        path: The file, relative to the root.
+        digest: Its MD5, where the caller has just computed it.
     """
-    pointer = dvc.store(root / path)
+    pointer = dvc.store(root / path, digest)
     write_text(root / f"{path}.dvc", pointer.render())
     sync_folder((root / path).parent)
     return pointer

@@ -70,28 +70,24 @@ def sort_out(rows: pl.DataFrame, known: pl.DataFrame, table: Table) -> Sorted:
         table: `tables.TRACES` or `tables.FEEDBACK`.
     """
     key = list(table.key)
-    marked = rows.with_columns(fingerprints(rows, table)["content"].alias("__content"))
-    before = marked.join(known, on=key, how="left", maintain_order="left")
-    first = before.unique(key, keep="first", maintain_order=True)
-    standing = first.select(
-        *key, __standing=pl.coalesce("content", "__content"), __is_new=pl.col("content").is_null()
+    # On keys and hashes alone: the rows themselves are long, and moved once.
+    before = fingerprints(rows, table).join(
+        known.rename({"content": "__known"}), on=key, how="left", maintain_order="left"
     )
-    judged = (
-        before.with_row_index("__row")
-        .join(standing, on=key, how="left", maintain_order="left")
-        .with_columns(
-            __is_first=pl.col("__is_new") & pl.struct(key).is_first_distinct(),
-            __is_same=pl.col("__content") == pl.col("__standing"),
-        )
-    )
-    new = judged.filter("__is_first")
-    others = judged.filter(~pl.col("__is_first") & ~pl.col("__is_same"))
-    conflicts = _with_digests(others.select(table.schema.names()), table)
+    is_new = before["__known"].is_null()
+    is_first = is_new & before.select(pl.struct(key).is_first_distinct()).to_series()
+    standing = before.select(
+        __standing=pl.coalesce("__known", pl.col("content").first().over(key))
+    ).to_series()
+    is_conflict = ~is_first & (before["content"] != standing)
+    schema = table.schema.names()
+    conflicts = _with_digests(rows.filter(is_conflict).select(schema), table)
+    new = rows if is_first.all() else rows.filter(is_first)
     return Sorted(
-        new=new.select(table.schema.names()),
+        new=new.select(schema),
         conflicts=conflicts,
-        n_repeated=judged.height - new.height - conflicts.height,
-        known=pl.concat([known, new.select(*key, content=pl.col("__content"))]),
+        n_repeated=rows.height - new.height - conflicts.height,
+        known=pl.concat([known, before.filter(is_first).select(*key, "content")]),
     )
 
 

@@ -63,6 +63,21 @@ class Tally:
     conflict_parts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A part that nobody sees yet.
+
+    Attributes:
+        file: Where it lies.
+        path: Where it will lie, relative to the root.
+        md5: Of its bytes.
+    """
+
+    file: Path
+    path: str
+    md5: str
+
+
 @contextmanager
 def alone(workspace: Workspace) -> Iterator[None]:
     """The right to bring rows in, held by one process at a time; what a killed one left is removed.
@@ -92,7 +107,7 @@ class Intake:
         self._folder = FOLDERS[table.name]
         self._known: pl.DataFrame | None = None
         self._waiting: list[pl.DataFrame] = []
-        self._staged: list[tuple[Path, str]] = []
+        self._staged: list[_Staged] = []
         self._conflicts: list[pl.DataFrame] = []
         self._n_new = self._n_repeated = self._n_conflicts = 0
         self._n_bytes = 0.0
@@ -132,10 +147,10 @@ class Intake:
         self._end_staging()
         self._stage_conflicts()
         if self._stores is not None:
-            for staged, path in self._staged:
-                if not path.startswith(_CONFLICTS):
-                    self._stores.put(staged, Path(path).name)
-        parts = [self._publish(*staged) for staged in self._staged]
+            for staged in self._staged:
+                if not staged.path.startswith(_CONFLICTS):
+                    self._stores.put(staged.file, Path(staged.path).name)
+        parts = [self._publish(staged) for staged in self._staged]
         self._staged = []
         is_conflict = [path.startswith(_CONFLICTS) for path in parts]
         return Tally(
@@ -203,21 +218,22 @@ class Intake:
         staged = self._room / f"{table.name}-{len(self._staged)}.parquet"
         newest = parquet.write(staged, table, rows)["created_at"].max()
         day = f"{newest:%Y-%m-%d}" if isinstance(newest, datetime) else _UNDATED
-        self._staged.append((staged, f"{folder}/{part_name(day, md5(staged))}"))
+        digest = md5(staged)
+        self._staged.append(_Staged(staged, f"{folder}/{part_name(day, digest)}", digest))
 
-    def _publish(self, staged: Path, path: str) -> str:
+    def _publish(self, staged: _Staged) -> str:
         """Move a part to its place and track it; returns its path, relative to the root."""
-        root = self._workspace.root
+        root, path = self._workspace.root, staged.path
         pointer = root / f"{path}.dvc"
         if pointer.is_file():
             there = parse_pointer(pointer.read_bytes(), source=f"{path}.dvc")
-            if there.md5 != md5(staged):
+            if there.md5 != staged.md5:
                 raise DataError(
                     f"{path} is another part whose digest begins alike",
                     hint=f"git log -- {path}.dvc",
                 )
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        staged.replace(root / path)
-        track(root, self._workspace.dvc, path)
+        staged.file.replace(root / path)
+        track(root, self._workspace.dvc, path, staged.md5)
         keep_out_of_git(self._workspace, path)
         return path
