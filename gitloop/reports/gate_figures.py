@@ -142,9 +142,18 @@ def basis(value: Json) -> str:
     rows = f"{value['n_rows']} golden row{'s' if value['n_rows'] != 1 else ''}"
     rows += f" ({sets})" if sets else ""
     if policies := value.get("policies"):
-        n_pairs = policies["n_holdout_pairs"]
-        return f"{rows} and {n_pairs} holdout pairs, the tuned model against its base"
+        rows += (
+            f" and {policies['n_holdout_pairs']} holdout pairs, the tuned model against its base"
+        )
+        return rows + _look_told(policies["look"])
     return f"{rows} against {against}" if against else f"{rows}, no baseline"
+
+
+def _look_told(look: Json | None) -> str:
+    """Which look at a holdout it is, and the level that is left for it; "" where none was taken."""
+    if look is None:
+        return ""
+    return f"; look {look['number']} at this holdout, held against {look['alpha']:.2g}"
 
 
 def shown_checks(value: Json) -> tuple[list[Json], list[Json]]:
@@ -193,7 +202,9 @@ def _release_step(value: Json) -> str:
     """What to do with a tuned model."""
     if value["verdict"] == "fail":
         return "keep the base model; open loop/pairs/release.html: rows lost, then and now"
-    return "ship to a small share first, and keep the base model ready to take over"
+    return (
+        "commit loop/pairs; ship to a small share first, and keep the base model ready to take over"
+    )
 
 
 def title(value: Json) -> str:

@@ -120,6 +120,19 @@ def gatekeep(
     return Gatekeeping(family(gates, "holm", alpha), family(cells, "bh", q))
 
 
+def spend(alpha: float, number: int) -> float:
+    """Return the level of the nth look at one holdout; the levels of all looks add up to alpha.
+
+    Spends alpha · 6 / (π² n²): a first look keeps three fifths, and no number of later ones can
+    make a false alarm likelier than alpha in all.
+
+    Args:
+        alpha: The level over all looks, (0, 1).
+        number: From 1.
+    """
+    return round(alpha * 6.0 / (math.pi**2 * number**2), 12)
+
+
 def _tested(p_values: Sequence[float | None]) -> list[tuple[float, int]]:
     """Return the (p, index) pairs that were tested, smallest first, ties in input order."""
     tested = [(p, i) for i, p in enumerate(p_values) if p is not None and not math.isnan(p)]

@@ -20,7 +20,6 @@ from gitloop.core.optimize import (
     headroom_of,
     judge_holdout,
     run_search,
-    spend,
 )
 from gitloop.errors import ConfigError
 from gitloop.optimizers.random import RandomOptimizer
@@ -350,13 +349,6 @@ def test_a_candidate_must_keep_what_the_prompt_promises(candidate: Candidate, sa
     fault = check.fault(candidate)
     assert said in fault
     assert bool(said) == bool(fault)
-
-
-@given(st.integers(1, 500))
-def test_all_looks_together_spend_no_more_than_alpha(n: int) -> None:
-    """However often a holdout is looked at, false alarms stay within alpha."""
-    assert sum(spend(0.05, number) for number in range(1, n + 1)) <= 0.05
-    assert spend(0.05, n) > spend(0.05, n + 1)
 
 
 def test_headroom_says_what_there_is_and_what_would_show() -> None:

@@ -19,6 +19,7 @@ from gitloop.core.pairs.release import (
 )
 from gitloop.params import Release
 from gitloop.records import Check
+from gitloop.stats.multiplicity import spend
 
 POLICY = Release(floor=0.6, min_pairs=10)
 
@@ -62,6 +63,17 @@ def test_the_holdout_decides(n_base: int, n_tuned: int, expected: list[Any]) -> 
     assert found[0].observed == n_tuned / 100
     assert found[0].interval is not None
     assert found[1].effect == pytest.approx((n_tuned - n_base) / 100)
+
+
+def test_a_later_look_wants_more() -> None:
+    """What the first look passes, against floor and base, a tenth one leaves open."""
+    given = Preferred(pairs(100), right(100, 66, 5), right(100, 75))
+    of_look = [
+        outcomes(holdout_checks(given, POLICY, alpha=spend(0.05, n), max_error_rate=0.02))
+        for n in (1, 10)
+    ]
+    assert of_look[0] == [("holdout", "pass", 0), ("ahead", "pass", 0)]
+    assert of_look[1] == [("holdout", "inconclusive", 3), ("ahead", "inconclusive", 3)]
 
 
 def test_a_tie_is_not_right() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from gitloop.errors import DataError
-from gitloop.stats.multiplicity import benjamini_hochberg, family, gatekeep, holm
+from gitloop.stats.multiplicity import benjamini_hochberg, family, gatekeep, holm, spend
 
 fast = settings(deadline=None, max_examples=100)
 families = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -76,3 +76,10 @@ def test_an_impossible_p_is_refused() -> None:
     """A p-value outside [0, 1] is refused."""
     with pytest.raises(DataError, match="not a p-value"):
         holm([1.5])
+
+
+@given(st.integers(1, 500))
+def test_all_looks_together_spend_no_more_than_alpha(n: int) -> None:
+    """However often a holdout is looked at, false alarms stay within alpha."""
+    assert sum(spend(0.05, number) for number in range(1, n + 1)) <= 0.05
+    assert spend(0.05, n) > spend(0.05, n + 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from gitloop.cli.main import invoke
-from gitloop.errors import ConfigError
+from gitloop.errors import ConfigError, DataError
 from gitloop.steps.pairs.evaluate import evaluate_pairs
 from gitloop.storage import parquet
 from gitloop.tables import PAIRS
@@ -118,9 +119,40 @@ def test_the_same_evaluation_is_the_same_bytes(tmp_path: Path) -> None:
     """No clock and no path: a second run writes what the first wrote."""
     made = ready(tmp_path)
     evaluate_pairs(made.root)
-    before = (made.root / "loop/pairs/release.json").read_bytes()
+    files = [made.root / f"loop/pairs/{name}" for name in ("release.json", "ledger.jsonl")]
+    before = [path.read_bytes() for path in files]
     evaluate_pairs(made.root)
-    assert (made.root / "loop/pairs/release.json").read_bytes() == before
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_looks_at_the_holdout_are_counted(tmp_path: Path) -> None:
+    """Another tuned model is another look, held against less; the first one again is the first."""
+    made = ready(tmp_path)
+
+    def look() -> dict[str, float]:
+        document = evaluate_pairs(made.root).document
+        found: dict[str, float] = document["policies"]["look"]
+        return found
+
+    first = look()
+    assert first == {"number": 1, "alpha": pytest.approx(0.05 * 6 / math.pi**2)}
+    made.gen({"app.py": APP.replace("-1.0 if answer", "-1.1 if answer")})
+    assert look() == {"number": 2, "alpha": pytest.approx(first["alpha"] / 4)}
+    made.gen({"app.py": APP})
+    assert look() == first
+    assert made.read("loop/pairs/ledger.jsonl").count("\n") == 2
+    made.gen({"loop/pairs/ledger.jsonl": "<<<<<<< ours\n"})
+    with pytest.raises(DataError, match=r"loop/pairs/ledger\.jsonl:1"):
+        evaluate_pairs(made.root)
+
+
+def test_too_few_pairs_are_no_look(tmp_path: Path) -> None:
+    """Nothing was seen of a holdout on which nothing is decided."""
+    made = ready(tmp_path)
+    made.gen({"params.yaml": made.read("params.yaml").replace("min_pairs: 10", "min_pairs: 99")})
+    outcome = evaluate_pairs(made.root)
+    assert (outcome.exit_code(is_strict=False), outcome.document["policies"]["look"]) == (5, None)
+    assert not (made.root / "loop/pairs/ledger.jsonl").exists()
 
 
 @pytest.mark.parametrize("form", ["json", "md", "junit", "sarif", "github", "gitlab"])

@@ -6,7 +6,7 @@ the incumbent row by row. "No improvement" is a normal result.
 
 from gitloop.core.optimize.faults import CandidateCheck
 from gitloop.core.optimize.files import pin_threshold, prompt_file
-from gitloop.core.optimize.headroom import Headroom, Samples, headroom_of, spend
+from gitloop.core.optimize.headroom import Headroom, Samples, headroom_of
 from gitloop.core.optimize.running import History, Limits, Spent, Trial, World, run_search
 from gitloop.core.optimize.thresholds import LineChoice, ScoredLabel, choose_line, judge_line
 from gitloop.core.optimize.verdict import Acceptance, HoldoutVerdict, finalist, judge_holdout
@@ -32,5 +32,4 @@ __all__ = [
     "pin_threshold",
     "prompt_file",
     "run_search",
-    "spend",
 ]

@@ -95,16 +95,3 @@ def judge_noise(agreed: Sequence[int], n_rows: int) -> float:
     if flips is None or not n_rows:
         return 0.0
     return round(z_value(_LEVEL) * math.sqrt(flips / n_rows), 6)
-
-
-def spend(alpha: float, number: int) -> float:
-    """The level of the nth look at the same holdout; over all looks the levels add up to alpha.
-
-    Spends alpha · 6 / (π² n²): a first look keeps three fifths, and no number of later ones can
-    make a false alarm likelier than alpha in all.
-
-    Args:
-        alpha: The level over all looks, (0, 1).
-        number: From 1.
-    """
-    return round(alpha * 6.0 / (math.pi**2 * number**2), 12)

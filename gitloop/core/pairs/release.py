@@ -49,12 +49,13 @@ def holdout_checks(
     """The tuned model's accuracy on the holdout against the floor, and against the base model.
 
     A model is right about a pair when it gives the chosen answer more than the rejected one; a tie
-    is not right. Pairs of one group are not independent, and count so.
+    is not right. Pairs of one group are not independent, and count so. Both are held against
+    `alpha`, which is less at every further look at one holdout (`storage.looks`).
 
     Args:
         preferred: Which answers the two models prefer.
         policy: Floor and least number of pairs.
-        alpha: Level of the comparison with the base.
+        alpha: Level of this look.
         max_error_rate: Share of pairs without a number above which there is no verdict.
     """
     both = [
@@ -74,7 +75,7 @@ def holdout_checks(
         return [*found, _check("holdout", HOLDOUT, "error", few, n=len(both))]
     return [
         *found,
-        _accuracy(tuned, groups, policy.floor),
+        _accuracy(tuned, groups, policy.floor, alpha),
         _ahead(base, tuned, groups, alpha),
     ]
 
@@ -90,9 +91,9 @@ def _lost(n: int, total: int, max_error_rate: float) -> Check:
     return _check("errors", HOLDOUT, outcome, what, n=total, observed=rate, bound=max_error_rate)
 
 
-def _accuracy(tuned: Sequence[float], groups: Sequence[str], floor: float) -> Check:
+def _accuracy(tuned: Sequence[float], groups: Sequence[str], floor: float, alpha: float) -> Check:
     n, rate = len(tuned), sum(tuned) / len(tuned)
-    interval = _interval(tuned, groups)
+    interval = _interval(tuned, groups, level=max(LEVEL, 1.0 - alpha))
     told = f"{100 * rate:.1f} % of {n} pairs, floor {100 * floor:.1f} %"
     outcome = "fail" if rate < floor else "pass"
     if outcome == "pass" and interval is not None and interval.low < floor:
@@ -112,10 +113,10 @@ def _accuracy(tuned: Sequence[float], groups: Sequence[str], floor: float) -> Ch
     )
 
 
-def _interval(values: Sequence[float], groups: Sequence[str]) -> Interval | None:
+def _interval(values: Sequence[float], groups: Sequence[str], level: float) -> Interval | None:
     if len(set(groups)) == len(groups):
-        return wilson_interval(int(sum(values)), len(values), level=LEVEL)
-    return mean_interval(list(values), groups=groups, level=LEVEL)
+        return wilson_interval(int(sum(values)), len(values), level=level)
+    return mean_interval(list(values), groups=groups, level=level)
 
 
 def _ahead(

@@ -22,11 +22,12 @@ from gitloop.evaluation import call_store
 from gitloop.protocols import Progress, silent
 from gitloop.records import Ask, as_json
 from gitloop.steps.optimize.artefacts import save
-from gitloop.steps.optimize.ledger import Look, look_at
+from gitloop.steps.optimize.ledger import look_at
 from gitloop.steps.optimize.searched import FOLDER, Searched, obstacle, open_search
 from gitloop.steps.optimize.thresholds import ThresholdReport, optimize_thresholds
 from gitloop.steps.optimize.world import Evaluator
 from gitloop.storage.calls import CallStore, Tally
+from gitloop.storage.looks import Look
 from gitloop.workspace import Workspace
 
 

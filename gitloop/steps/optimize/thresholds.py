@@ -24,9 +24,10 @@ from gitloop.core.promote import assign_splits
 from gitloop.digests import sha256_of
 from gitloop.errors import DataError
 from gitloop.records import Threshold, as_json, parse_thresholds
-from gitloop.steps.optimize.ledger import Look, look_at
+from gitloop.steps.optimize.ledger import look_at
 from gitloop.storage.files import read_json
 from gitloop.storage.labels import scan_labels
+from gitloop.storage.looks import Look
 from gitloop.storage.parts import read_parts
 from gitloop.tables import SCORES, TRACES
 from gitloop.workspace import Workspace

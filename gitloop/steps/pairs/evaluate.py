@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ from gitloop.steps.gate.loading import gate_rubrics, golden_rows
 from gitloop.steps.pairs.policies import answered, preferred
 from gitloop.steps.pairs.standing import PATH, every_golden_row, exportable, standing
 from gitloop.storage.files import md5, write_json, write_text
+from gitloop.storage.looks import Look, look_at
 from gitloop.tables import CALLS
 from gitloop.workspace import Workspace
 
 RELEASE_PATH = "loop/pairs/release.json"
 REPORT_PATH = "loop/pairs/release.html"
+LEDGER_PATH = "loop/pairs/ledger.jsonl"
 CALLS_PATH = "loop/pairs/release_calls.parquet"
 
 
@@ -58,6 +60,8 @@ class ReleaseOutcome:
 def evaluate_pairs(directory: Path, progress: Progress = silent) -> ReleaseOutcome:
     """Hold the tuned model against its base; write loop/pairs/release.json and release.html.
 
+    Looks at one holdout are counted in loop/pairs/ledger.jsonl, and each is held against less.
+
     Raises:
         ConfigError: params.yaml names no tuned model, or a veto that is no rubric in use.
         DataError: An input is missing or broken.
@@ -80,6 +84,7 @@ def evaluate_pairs(directory: Path, progress: Progress = silent) -> ReleaseOutco
         preferred(workspace, release.base, pairs, store, key="pairs.release.base"),
         preferred(workspace, tuned, pairs, store, key="pairs.release.tuned"),
     )
+    look = _look(workspace, given)
     inputs = GateInputs(
         golden=golden,
         outputs=outputs,
@@ -91,7 +96,7 @@ def evaluate_pairs(directory: Path, progress: Progress = silent) -> ReleaseOutco
         seed=workspace.params.seed,
     )
     judged = judged_cells(inputs)
-    report = _with(decide(inputs, judged), _more_checks(workspace, inputs, given))
+    report = _with(decide(inputs, judged), _more_checks(workspace, inputs, given, look))
     document = as_document(
         report,
         inputs=_inputs(workspace),
@@ -101,6 +106,7 @@ def evaluate_pairs(directory: Path, progress: Progress = silent) -> ReleaseOutco
             "base": release.base.model_dump(mode="json"),
             "tuned": tuned.model_dump(mode="json"),
             "n_holdout_pairs": len(pairs),
+            "look": asdict(look) if look else None,
         },
     )
     value = document | {"evidence": evidence(inputs, report, judged)}
@@ -133,7 +139,31 @@ def _holdout(workspace: Workspace) -> list[dict[str, Any]]:
     return kept.filter(pl.col("split") == "holdout").to_dicts()
 
 
-def _more_checks(workspace: Workspace, inputs: GateInputs, given: Preferred) -> list[Check]:
+def _look(workspace: Workspace, given: Preferred) -> Look | None:
+    """The look at the holdout, which stands in the ledger before anything is decided on it.
+
+    Two models are compared that prefer as these do: one that was trained further is another look.
+    None where there are too few pairs for a verdict, and nothing is seen.
+    """
+    told = {
+        pair["pair_id"]: [given.base.get(pair["pair_id"]), given.tuned.get(pair["pair_id"])]
+        for pair in given.pairs
+    }
+    n_both = sum(None not in numbers for numbers in told.values())
+    if n_both < workspace.params.pairs.release.min_pairs:
+        return None
+    return look_at(
+        workspace.root,
+        LEDGER_PATH,
+        holdout_sha256=sha256_of(sorted(told)),
+        pair=sha256_of(sorted(told.items())),
+        alpha=workspace.params.gate.alpha,
+    )
+
+
+def _more_checks(
+    workspace: Workspace, inputs: GateInputs, given: Preferred, look: Look | None
+) -> list[Check]:
     """What the gate of prompts does not ask: vetoes, the average, the holdout."""
     params = workspace.params
     alpha, seed = params.gate.alpha, params.seed
@@ -144,7 +174,12 @@ def _more_checks(workspace: Workspace, inputs: GateInputs, given: Preferred) -> 
     return [
         *veto_checks(cells, release.veto, noise, alpha=alpha, seed=seed),
         gain_check(cells, alpha=alpha, seed=seed),
-        *holdout_checks(given, release, alpha=alpha, max_error_rate=params.score.max_error_rate),
+        *holdout_checks(
+            given,
+            release,
+            alpha=look.alpha if look else alpha,
+            max_error_rate=params.score.max_error_rate,
+        ),
     ]
 
 
