@@ -6,6 +6,7 @@ python3 dev.py test      make .venv, then lint, types, contracts and every test
 python3 dev.py check     lint, types and contracts only
 python3 dev.py demo DIR  make .venv, then walk the loop in a new repository
 python3 dev.py trainers  make .venv-trainers: with it, tests run TRL's trainers on exported pairs
+python3 dev.py llama     make .venv-llama: with it, tests judge by llama.cpp's own server
 python3 dev.py lock      resolve requirements.lock again (needs uv)
 """
 
@@ -43,6 +44,7 @@ def main(args: list[str]) -> int:
         "check": check,
         "demo": demo,
         "trainers": trainers,
+        "llama": llama,
         "lock": lock,
     }
     if not args or args[0] not in recipes:
@@ -80,17 +82,36 @@ def demo(args: list[str]) -> int:
 
 def trainers(_args: list[str]) -> int:
     """Another environment, because torch is too large for everyday work."""
-    place = ROOT / ".venv-trainers"
+    return beside(".venv-trainers", ["requirements-trainers.lock"])
+
+
+def llama(_args: list[str]) -> int:
+    """Another environment, because llama.cpp is compiled: as little of it as will run; needs C++."""
+    off = ["GGML_NATIVE", "GGML_OPENMP", "GGML_LLAMAFILE", "LLAMA_CURL", "LLAMA_BUILD_COMMON"]
+    flags = [f"-D{name}=OFF" for name in (*off, "LLAVA_BUILD")]
+    flags += ["-DCMAKE_CXX_FLAGS_RELEASE=-O0", "-DCMAKE_C_FLAGS_RELEASE=-O1"]
+    return beside(
+        ".venv-llama",
+        ["requirements-llama.lock", "requirements-llama-source.lock"],
+        CMAKE_ARGS=" ".join(flags),
+    )
+
+
+def beside(name: str, sources: list[str], **extra: str) -> int:
+    """An environment beside .venv that holds these locks, installed one after the other."""
+    place = ROOT / name
     stamp = place / "gitloop.stamp"
-    source = ROOT / "requirements-trainers.lock"
-    wanted = hashlib.sha256(source.read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == wanted:
+    wanted = hashlib.sha256(b"".join((ROOT / source).read_bytes() for source in sources))
+    if stamp.is_file() and stamp.read_text() == wanted.hexdigest():
         return 0
     venv.create(place, with_pip=True, symlinks=True)
     pip = [str(place / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    given = ["--quiet", "--no-deps", "--require-hashes", "-r", str(source)]
-    subprocess.run([*pip, *given], cwd=ROOT, check=True)
-    stamp.write_text(wanted)
+    given = ["--quiet", "--no-deps", "--no-build-isolation", "--require-hashes"]
+    path = f"{place / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    env = {**os.environ, **extra, "PATH": path}
+    for source in sources:
+        subprocess.run([*pip, *given, "-r", source], cwd=ROOT, env=env, check=True)
+    stamp.write_text(wanted.hexdigest())
     return 0
 
 

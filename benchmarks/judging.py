@@ -1,6 +1,6 @@
 """How good and how fast the judges are, on public data with human labels.
 
-    python benchmarks/judging.py --data ../shared/data --peers PEERS_PYTHON
+    python -m benchmarks.judging --data ../shared/data --peers PEERS_PYTHON
 
 PEERS_PYTHON is an interpreter of another environment that has deepeval and inspect-ai, which are
 timed against the same server in the same run; without it they are reported as absent.
@@ -14,28 +14,27 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.judging_throughput import throughput
 from gitloop.judges.classifier.training import Lesson, train
 from gitloop.judges.local import LocalJudge
-from gitloop.judges.metrics import grounding, scanners
+from gitloop.judges.metrics import NAMES, grounding, scanners
 from gitloop.judges.metrics.content import language, personal_data
 from gitloop.judges.metrics.refusal import refusal
 from gitloop.judges.metrics.scanners import script
-from gitloop.judges.openai import OpenaiJudge
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case
 from gitloop.storage.calls import CallStore
-from tests.endpoints import Reply, endpoint, said
 
 Labelled = list[tuple[Case, bool]]
 """Cases with what people said of them."""
@@ -186,24 +185,79 @@ def sweep(data: Path) -> None:
         setattr(grounding, name, kept)
 
 
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "contains": {"any": ["music", "history"], "none": ["I do not know"]},
+    "regex": {"match": r"\b\d{4}\b"},
+    "length": {"max": 100},
+    "fields": {"required": ["kind"]},
+    "json_schema": {
+        "schema": {
+            "type": "object",
+            "required": ["kind"],
+            "properties": {
+                "kind": {"type": "string"},
+                "words": {"type": "array", "items": {"type": "string"}},
+            },
+        }
+    },
+    "tool_schema": {"tools": {"look_up": {"type": "object", "required": ["query"]}}},
+    "language": {"allow": ["en"]},
+    "topic": {"off": ["medical advice", "politics"]},
+}
+"""What the metrics that need telling are told."""
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "similarity by recall": ("similarity", {"by": "recall"}),
+    "similarity by characters (Levenshtein)": ("similarity", {"by": "characters"}),
+    "rouge 1": ("rouge", {"variant": "1"}),
+    "rouge 2": ("rouge", {"variant": "2"}),
+    "contains, whole words": ("contains", {"all": ["music"], "whole_words": True}),
+    "length in sentences": ("length", {"max": 5, "unit": "sentences"}),
+}
+STRUCTURED = ("json", "json_schema", "fields")
+CALLING = ("tool_calls", "tool_schema")
+RANKING = ("ndcg", "mrr", "precision_at_k", "recall_at_k")
+
+
 def speed(data: Path) -> None:
-    """Print rows per second of the string metrics on BEGIN's outputs."""
+    """Print rows per second of every local judge but `embedding`, on BEGIN's outputs.
+
+    The row's context stands for its reference; judges of structure and of rankings read the same
+    words as JSON. The better of two runs, in CPU seconds.
+    """
     cases = [
         Case(case.item_id, case.input, case.context, case.context, case.output)
-        for case, _ in begin(data) * 5
+        for case, _ in begin(data) * 3
     ]
-    judges = {
-        "equals": judge("equals"),
-        "contains": judge("contains", any=["music", "history"], none=["I do not know"]),
-        "regex": judge("regex", match=r"\b\d{4}\b"),
-        "similarity by words": judge("similarity"),
-        "similarity by characters": judge("similarity", by="characters"),
-        "grounded": judge("grounded"),
-    }
-    for name, judged_by in judges.items():
-        requests = [judged_by.request(case) for case in cases]
-        seconds = timed(lambda made=judged_by, asked=requests: made.call(asked))  # type: ignore[misc]
-        print(f"{name:36}{len(cases) / seconds:10,.0f} rows/s")
+    listed = {name: (name, ARGUMENTS.get(name, {})) for name in NAMES if name != "embedding"}
+    for told, (name, arguments) in sorted((listed | VARIANTS).items()):
+        judged_by = judge(name, **arguments)
+        requests = [judged_by.request(_shaped(case, name)) for case in cases]
+        seconds = min(_cpu(lambda: judged_by.call(requests)) for _ in range(2))  # noqa: B023
+        print(f"{told:42}{len(cases) / seconds:10,.0f} rows/s")
+
+
+def _shaped(case: Case, metric: str) -> Case:
+    """The case in the form that the metric reads."""
+    said, wanted = str(case.output), str(case.reference)
+    if metric in STRUCTURED:
+        texts = [json.dumps({"kind": "reply", "words": text.split()}) for text in (said, wanted)]
+    elif metric in CALLING:
+        texts = [
+            json.dumps([{"name": "look_up", "arguments": {"query": text}}])
+            for text in (said, wanted)
+        ]
+    elif metric in RANKING:
+        texts = [json.dumps(text.split()) for text in (said, wanted)]
+    else:
+        return case
+    return replace(case, output=texts[0], reference=texts[1])
+
+
+def _cpu(run: Callable[[], object]) -> float:
+    """CPU seconds that it takes."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 def replay(n_calls: int) -> None:
@@ -219,6 +273,21 @@ def replay(n_calls: int) -> None:
     print(f"{f'replay of {n_calls:,} calls':36}{seconds:10.1f} s  goal 5 s")
 
 
+OFF_TOPICS = (
+    ["politics", "election", "senator", "president"],
+    ["medical advice", "diagnosis", "prescription", "symptom"],
+    ["gambling", "casino", "betting", "lottery"],
+    ["weapon", "explosive", "ammunition"],
+)
+"""Topics that an assistant is often told to leave alone."""
+
+
+def strays(off: list[str]) -> Callable[[str], bool]:
+    """Tells whether a text speaks of a topic that the scanner was told to forbid."""
+    judged_by = judge("topic", off=off)
+    return lambda text: scores([Case("", "", output=text)], judged_by) == [0.0]
+
+
 SCANNERS: dict[str, Callable[[str], object]] = {
     "jailbreak": scanners.jailbreaks,
     "code_injection": scanners.code,
@@ -228,6 +297,7 @@ SCANNERS: dict[str, Callable[[str], object]] = {
     "refusal": refusal,
     "personal_data": personal_data,
     "scripts": lambda text: any(script(c) not in ("LATIN", "") for c in text),
+    **{f"topic, off: {', '.join(words)}": strays(words) for words in OFF_TOPICS},
     "language (not English)": lambda text: language(text) not in ("en", ""),
 }
 
@@ -255,68 +325,16 @@ def ordinary_texts(data: Path) -> list[str]:
 
 
 def false_alarms(data: Path) -> None:
-    """Print how often each scanner, and the refusal metric, is set off by ordinary text."""
-    texts = ordinary_texts(data)
-    for name, scan in SCANNERS.items():
-        hits = sum(bool(scan(text)) for text in texts)
-        print(f"{f'false alarms of {name}':36}{hits:6} of {len(texts):,} texts")
+    """Print how often each scanner, and the refusal metric, is set off by ordinary text.
 
-
-def throughput(
-    peers: str | None, n_calls: int = 640, concurrency: int = 16, latency_s: float = 0.1
-) -> None:
-    """Print how near judges come to n ÷ concurrency × latency against a loopback server.
-
-    Args:
-        peers: An interpreter that has the peers, or None.
-        n_calls: Calls.
-        concurrency: Calls at a time.
-        latency_s: Seconds that the server takes for each.
+    What the topic scanner finds may really be its topic: only in questions about banking it is not.
     """
-
-    def respond(_payload: dict[str, Any], _nth: int) -> Reply:
-        reply = said('{"reason": "so. GRADE: C", "verdict": "pass", "score": 9}')
-        reply.delay_s = latency_s
-        return reply
-
-    with endpoint(respond) as server, tempfile.TemporaryDirectory() as folder:
-        form = {"openai": {"instructions": "Pass when it is so."}}
-        rubric = Rubric(name="tone", version="1", scale="binary", scorer=form)
-        parameters = {"base_url": server.url, "concurrency": concurrency}
-        pin = JudgePin(use="openai", model="m", parameters=parameters)
-        made = OpenaiJudge(rubric, pin, Path())
-        requests = [made.request(Case(str(n), f"q{n}", output="x")) for n in range(n_calls)]
-        store = CallStore(Path(folder), "record")
-        seconds = timed(
-            lambda: store.ask("judge", requests, made.call, batch=32, stream=made.stream)
-        )
-        ideal = n_calls / concurrency * latency_s
-        told = f"{n_calls} calls, {concurrency} at a time, {latency_s:g} s each"
-        print(f"{told:36}{ideal / seconds:10.3f} of the ideal  goal 0.95")
-        if peers is None:
-            print("  deepeval, inspect-ai: absent (--peers names no interpreter)")
-            return
-        program = str(Path(__file__).with_name("judging_peers.py"))
-        asked = len(server.asked)
-        command = [peers, program, server.url, str(n_calls), str(concurrency)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            for line in process.stdout or ():
-                if not line.startswith('{"peer"'):
-                    continue
-                found = json.loads(line)
-                made_calls, asked = len(server.asked) - asked, len(server.asked)
-                name = f"  {found['peer']} {found.get('version', '')}"
-                if "absent" in found:
-                    print(f"{name}: absent ({found['absent']})")
-                    continue
-                if made_calls < n_calls:
-                    print(f"{name}: made {made_calls} of {n_calls} calls and stopped; not compared")
-                    continue
-                best = made_calls / concurrency * latency_s
-                print(
-                    f"{name:36}{best / found['seconds']:10.3f} of the ideal"
-                    f"  ({made_calls} calls in {found['seconds']:.1f} s; ours {seconds:.1f} s)"
-                )
+    texts = ordinary_texts(data)
+    questions = {row["prompt"] for row in _rows(data / "banking77/traces.jsonl")}
+    for name, scan in SCANNERS.items():
+        hits = [text for text in texts if scan(text)]
+        told = f"{len(hits):6} of {len(texts):,} texts"
+        print(f"{name:60}{told}, {len(questions.intersection(hits))} of them about banking")
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -331,7 +349,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--peers", help="an interpreter that has deepeval and inspect-ai")
-    parser.add_argument("--only", choices=["quality", "alarms", "speed"], help="just this part")
+    parser.add_argument(
+        "--only", choices=["quality", "alarms", "speed", "calls"], help="just this part"
+    )
     parser.add_argument("--sweep", action="store_true", help="move each weight as well")
     options = parser.parse_args()
     if not (options.data / "begin").is_dir():
@@ -344,6 +364,7 @@ def main() -> int:
         false_alarms(options.data)
     if options.only in (None, "speed"):
         speed(options.data)
+    if options.only in (None, "calls"):
         replay(100_000)
         throughput(options.peers)
     if options.sweep:

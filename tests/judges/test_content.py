@@ -56,13 +56,17 @@ def test_the_answer_is_in_the_language_of_the_question() -> None:
         judged("x", "language", allow=["xx"])
 
 
-def test_topics_are_found_by_their_stems() -> None:
+def test_topics_are_found_whatever_their_inflection() -> None:
     """One of the right ones and none of the forbidden ones, phrases word by word."""
     assert judged("We refunded it.", "topic", on=["refund"]).score == 1
     assert judged("We sent it.", "topic", on=["refund"]).score == 0
     found = judged("Refunds and medical advice.", "topic", on=["refund"], off=["medical advice"])
     assert (found.score, found.reason) == (0, "speaks of “medical advice”")
     assert judged("Advice from a medical man.", "topic", off=["medical advice"]).score == 1
+    for word in ("bets", "Betting", "bet’s"):
+        assert judged(f"No {word} here.", "topic", off=["bet"]).score == 0
+    assert judged("It had better be good.", "topic", off=["betting"]).score == 1
+    assert judged("The policies of two buses.", "topic", off=["policy"]).score == 0
     with pytest.raises(ConfigError, match="which topics are right"):
         judged("x", "topic")
 

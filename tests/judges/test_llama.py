@@ -1,12 +1,13 @@
 """A real OpenAI-compatible server, llama.cpp's, with a tiny random model, judges end to end.
 
-It runs where the package llama-cpp-python with its server is installed, which is compiled and too
-slow for everybody's environment.
+llama.cpp is compiled, and so no part of the development environment. The test runs where
+GITLOOP_LLAMA names a Python that has llama-cpp-python with its server, where .venv-llama is one
+(`python3 dev.py llama`), or where it is here; else it is skipped.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import random
 import socket
 import struct
@@ -24,12 +25,9 @@ from gitloop.judges.openai import OpenaiJudge
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Case
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed"
-    ),
-]
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+HAS_LLAMA = "from importlib.util import find_spec as f; raise SystemExit(not f('llama_cpp'))"
 WIDTH, HEADS, HIDDEN = 32, 2, 64
 _KINDS = {int: 4, float: 6, bool: 7, str: 8}
 _FAVOURITE = 3 + ord('"')
@@ -108,15 +106,27 @@ def write_model(path: Path) -> None:
     path.write_bytes(head + b"\0" * (-len(head) % 32) + data)
 
 
+def llama() -> str:
+    """A Python that has llama.cpp's server."""
+    named = [os.environ.get("GITLOOP_LLAMA"), str(ROOT / ".venv-llama/bin/python")]
+    for candidate in (*named, sys.executable):
+        if candidate and Path(candidate).exists():
+            done = subprocess.run([candidate, "-c", HAS_LLAMA], check=False, cwd="/")
+            if done.returncode == 0:
+                return candidate
+    pytest.skip("no Python with llama-cpp-python: see CONTRIBUTING.md, llama.cpp")
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running llama.cpp server."""
+    python = llama()
     folder = tmp_path_factory.mktemp("llama")
     write_model(folder / "tiny.gguf")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(folder / "tiny.gguf")]
+    command = [python, "-m", "llama_cpp.server", "--model", str(folder / "tiny.gguf")]
     command += ["--host", "127.0.0.1", "--port", str(port), "--n_ctx", "4096", "--n_threads", "1"]
     with (
         (folder / "log").open("wb") as log,

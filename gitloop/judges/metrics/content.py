@@ -1,8 +1,8 @@
 """Scanners of what a text is about: language, topic, personal_data.
 
 The language is py3langid's guess among its 140; it counts only where it is surer than not, and a
-text of a few letters has none. A topic is found by the stems of its words. Personal data is what
-has a grammar or check digits of its own: e-mail addresses, international phone numbers
+text of a few letters has none. A topic is found by its words, whatever their inflection. Personal
+data is what has a grammar or check digits of its own: e-mail addresses, international phone numbers
 (libphonenumber), cards (Luhn), IBANs (ISO 13616) and US social security numbers.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import phonenumbers
@@ -19,7 +19,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from gitloop.arguments import Argument
 from gitloop.judges.metrics.metric import Fields, Metric, Scorer, each, quoted, unjudgeable, verdict
 from gitloop.judges.metrics.scanners import scanner
-from gitloop.judges.metrics.words import words
+from gitloop.judges.metrics.words import tokens
 from gitloop.records import Judgement
 
 SURE = 0.5
@@ -103,7 +103,7 @@ def _make_topic(arguments: Mapping[str, Any]) -> Scorer:
     def score(fields: Fields) -> Judgement:
         if field not in fields:
             return unjudgeable(f"the row has no {field}")
-        said = [word.stem for word in words(fields[field])]
+        said = list(map(_uninflected, tokens(fields[field])))
         strays = [phrase for phrase, stems in off.items() if _holds(said, stems)]
         if strays:
             return verdict(passes=False, reason=f"speaks of {quoted(strays)}")
@@ -114,7 +114,25 @@ def _make_topic(arguments: Mapping[str, Any]) -> Scorer:
 
 
 def _phrases(given: list[str]) -> dict[str, list[str]]:
-    return {phrase: [word.stem for word in words(phrase)] for phrase in given}
+    return {phrase: list(map(_uninflected, tokens(phrase))) for phrase in given}
+
+
+_INFLECTIONS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""))
+
+
+@lru_cache(maxsize=65536)
+def _uninflected(word: str) -> str:
+    """The word without plural, -ed or -ing; stems would take "better" for "betting".
+
+    The last letter counts once, and a silent e not at all: bet, bets and betting are one word.
+    """
+    word = word.replace("’", "'").removesuffix("'s")
+    for ending, instead in _INFLECTIONS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending) + instead
+            break
+    word = word.removesuffix("e")
+    return word[:-1] if word[-2:-1] == word[-1:] else word
 
 
 def _holds(said: list[str], stems: list[str]) -> bool:
@@ -125,7 +143,7 @@ def _holds(said: list[str], stems: list[str]) -> bool:
 
 TOPIC = Metric(
     name="topic",
-    doc="the text speaks of its topics and of no forbidden one, by the stems of their words",
+    doc="the text speaks of its topics and of no forbidden one, whatever its words' inflections",
     needs=(),
     takes=("output", "input", "context"),
     returns="0 or 1",

@@ -12,6 +12,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,6 @@ def line_of(taken: Taken) -> str:
 
 def append(folder: Path, answers: Iterable[Taken]) -> None:
     """Append the answers to their shards; writers in other processes wait for their turn."""
-    folder.mkdir(parents=True, exist_ok=True)
     shards: dict[str, list[str]] = {}
     for taken in answers:
         shards.setdefault(taken.key[0], []).append(line_of(taken))
@@ -133,10 +133,25 @@ def append(folder: Path, answers: Iterable[Taken]) -> None:
 
 
 def sync(folder: Path, keys: Iterable[str]) -> None:
-    """Make what was appended under these keys last through a loss of power."""
-    for shard in sorted({key[0] for key in keys}):
-        with _locked(folder / f"{shard}.jsonl") as descriptor:
-            os.fsync(descriptor)
+    """Make what was appended under these keys last through a loss of power.
+
+    All shards at once: a disk takes about as long for one as for sixteen.
+    """
+    shards = {folder / f"{key[0]}.jsonl" for key in keys}
+    if not shards:
+        return
+    with ThreadPoolExecutor(len(shards)) as pool:
+        list(pool.map(_sync, shards))
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # the name of a new shard
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    with _locked(path) as descriptor:
+        os.fdatasync(descriptor)
 
 
 def rewrite(path: Path, dropped: Iterable[str]) -> None:
@@ -160,7 +175,11 @@ def rewrite(path: Path, dropped: Iterable[str]) -> None:
 def _locked(path: Path) -> Iterator[int]:
     """The shard, open for appending and locked; another process may have replaced it meanwhile."""
     while True:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_same(descriptor, path):
