@@ -86,7 +86,7 @@ def trainers(_args: list[str]) -> int:
 
 
 def llama(_args: list[str]) -> int:
-    """Another environment, because llama.cpp is compiled: as little of it as will run; needs C++."""
+    """Another environment, because llama.cpp is compiled, as little of it as will run."""
     off = ["GGML_NATIVE", "GGML_OPENMP", "GGML_LLAMAFILE", "LLAMA_CURL", "LLAMA_BUILD_COMMON"]
     flags = [f"-D{name}=OFF" for name in (*off, "LLAVA_BUILD")]
     flags += ["-DCMAKE_CXX_FLAGS_RELEASE=-O0", "-DCMAKE_C_FLAGS_RELEASE=-O1"]
