@@ -78,7 +78,8 @@ class Table:
                 found.append(fault)
             else:
                 sound.append(column)
-        found += [fault for column in sound for fault in _value_faults(column, rows)]
+        if _has_value_faults(sound, rows):
+            found += [fault for column in sound for fault in _value_faults(column, rows)]
         if {column.name for column in sound} >= set(self.key):
             found += _key_faults(self.key, rows)
         return found
@@ -92,6 +93,22 @@ def _fault(column: Column, schema: pl.Schema) -> str:
     if actual != column.dtype:
         return f"column {column.name!r} is {actual}, not {column.dtype}"
     return ""
+
+
+def _has_value_faults(columns: list[Column], rows: pl.DataFrame) -> bool:
+    """Whether any value of columns of the right type is at fault, in one pass over all of them."""
+    checks = []
+    for column in columns:
+        values = pl.col(column.name)
+        if not column.nullable:
+            checks.append(values.is_null().any().alias(f"null {column.name}"))
+        if column.values:
+            alien = values.is_not_null() & ~values.is_in(list(column.values))
+            checks.append(alien.any().alias(f"alien {column.name}"))
+        if column.dtype == pl.Float64:
+            bad = values.is_nan() | values.is_infinite()
+            checks.append(bad.any().alias(f"bad {column.name}"))
+    return bool(checks) and any(rows.select(checks).row(0)) if rows.height else False
 
 
 def _value_faults(column: Column, rows: pl.DataFrame) -> list[str]:

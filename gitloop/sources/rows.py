@@ -348,24 +348,20 @@ def _further(rows: Sequence[Row], own: str, names: set[str]) -> list[str | None]
     left_names = names - {"signal_class"}
     if not left_names:
         return [None] * len(rows)
-    return [
-        _object(
-            {
-                name: value
-                for name, value in row.items()
-                if name in left_names and value is not None and value != ""
-            },
-            own,
-        )
-        for row in rows
-    ]
+    return [_object(row, left_names, own) for row in rows]
 
 
-def _object(left: Row, own: str) -> str | None:
+def _object(row: Row, names: set[str], own: str) -> str | None:
+    """Those names of the row that hold something, as a JSON object; None where none does."""
+    left = {
+        name: value
+        for name in (names if len(names) < len(row) else row)
+        if (value := row.get(name)) is not None and value != "" and name in names
+    }
     given = left.pop(own, None)
     if given is not None:
-        found = cells.mapping(given)
-        left = {**left, **({own: given} if found is None else found)}
+        inner = cells.mapping(given)
+        left = {**left, **({own: given} if inner is None else inner)}
     if not left:
         return None
     try:

@@ -81,6 +81,7 @@ def md5(path: Path) -> str:
     """The MD5 of the file's bytes in hex, as DVC computes it."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
+        # Large blocks: after each one a thread waits for its turn with the interpreter.
+        while block := handle.read(16 << 20):
             digest.update(block)
     return digest.hexdigest()

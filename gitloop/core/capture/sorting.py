@@ -71,15 +71,25 @@ def sort_out(rows: pl.DataFrame, known: pl.DataFrame, table: Table) -> Sorted:
     """
     key = list(table.key)
     # On keys and hashes alone: the rows themselves are long, and moved once.
-    before = fingerprints(rows, table).join(
-        known.rename({"content": "__known"}), on=key, how="left", maintain_order="left"
+    content = fingerprints(rows, table).lazy()
+    standing = pl.coalesce("__known", pl.col("content").first().over(key))
+    judged = (
+        content.join(
+            known.lazy().rename({"content": "__known"}), on=key, how="left", maintain_order="left"
+        )
+        .with_columns(
+            __is_first=pl.col("__known").is_null() & pl.struct(key).is_first_distinct(),
+            __is_other=pl.col("content") != standing,
+        )
+        .select(
+            *key,
+            "content",
+            "__is_first",
+            __is_conflict=~pl.col("__is_first") & pl.col("__is_other"),
+        )
+        .collect()
     )
-    is_new = before["__known"].is_null()
-    is_first = is_new & before.select(pl.struct(key).is_first_distinct()).to_series()
-    standing = before.select(
-        __standing=pl.coalesce("__known", pl.col("content").first().over(key))
-    ).to_series()
-    is_conflict = ~is_first & (before["content"] != standing)
+    is_first, is_conflict = judged["__is_first"], judged["__is_conflict"]
     schema = table.schema.names()
     conflicts = _with_digests(rows.filter(is_conflict).select(schema), table)
     new = rows if is_first.all() else rows.filter(is_first)
@@ -87,7 +97,7 @@ def sort_out(rows: pl.DataFrame, known: pl.DataFrame, table: Table) -> Sorted:
         new=new.select(schema),
         conflicts=conflicts,
         n_repeated=rows.height - new.height - conflicts.height,
-        known=pl.concat([known, before.filter(is_first).select(*key, "content")]),
+        known=pl.concat([known, judged.filter(is_first).select(*key, "content")]),
     )
 
 

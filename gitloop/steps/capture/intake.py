@@ -40,6 +40,7 @@ from gitloop.workspace import Workspace
 _CONFLICTS = "data/conflicts"
 
 _BYTES_PER_PART = 64 << 20
+_BYTES_OF_FIRST_PART = 16 << 20  # each is twice as large as the last: staging begins early
 _UNDATED = "undated"
 _ROOM, _ROOM_END = ".capture.", ".tmp"
 
@@ -111,6 +112,7 @@ class Intake:
         self._conflicts: list[pl.DataFrame] = []
         self._n_new = self._n_repeated = self._n_conflicts = 0
         self._n_bytes = 0.0
+        self._bytes_of_part = _BYTES_OF_FIRST_PART
         self._room: Path | None = None
         # polars sorts, packs and writes one part without the GIL while the next one is read.
         self._stager = ThreadPoolExecutor(1)
@@ -137,8 +139,9 @@ class Intake:
             n += frame.height
             self._waiting.append(frame)
             self._n_bytes += frame.estimated_size()
-            if self._n_bytes > _BYTES_PER_PART:
+            if self._n_bytes > self._bytes_of_part:
                 self._begin_staging()
+                self._bytes_of_part = min(2 * self._bytes_of_part, _BYTES_PER_PART)
         return n
 
     def publish(self) -> Tally:
