@@ -44,6 +44,7 @@ _WORD_COLUMNS = frozenset({"status", "score_source", "signal_type"})
 _AMOUNTS = frozenset({"latency_s", "cost_usd"})
 _FILLED_LATER = frozenset({"feedback_id", "group_id"})
 _TOO_LARGE = 2**63
+_EMPTY = (None, "")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DERIVED = frozenset({"signal_class", *FURTHER.values()})
@@ -84,6 +85,7 @@ class RowReader:
     _bad: set[int] = field(default_factory=set)
     _first_place: dict[int, int] = field(default_factory=dict)
     _n_alike: dict[str, int] = field(default_factory=dict)
+    _nulls: dict[str, pl.Series] = field(default_factory=dict)
 
     def frames(self, batches: Iterable[Batch]) -> Iterator[pl.DataFrame]:
         """The frame of each batch, then `finish`."""
@@ -120,7 +122,9 @@ class RowReader:
         if self._bad:
             sound = [i for i in range(len(rows)) if i not in self._bad]
             found = {name: [values[i] for i in sound] for name, values in found.items()}
-        return pl.DataFrame([_series(column, found[column.name]) for column in self.table.columns])
+        return pl.DataFrame(
+            [self._series(column, found[column.name]) for column in self.table.columns]
+        )
 
     def fault(self, place: int, words: str) -> None:
         """Note what is wrong with a row."""
@@ -207,6 +211,21 @@ class RowReader:
         self._bad.add(i)
         self.fault(self._places[i], words)
 
+    def _series(self, column: Column, values: list[Any]) -> pl.Series:
+        """The values as the column's type."""
+        name, n = column.name, len(values)
+        if (
+            n and values[0] is None and values.count(None) == n
+        ):  # most columns of most files: made once, cut to length
+            if name not in self._nulls or len(self._nulls[name]) < n:
+                self._nulls[name] = pl.Series(name, [None] * n, dtype=column.dtype)
+            return self._nulls[name].head(n)
+        if column.dtype != TIME:
+            return pl.Series(name, values, dtype=column.dtype)
+        # As whole numbers: polars takes one time with its zone as slowly as ten texts.
+        since = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
+        return pl.Series(name, since, dtype=pl.Int64).cast(TIME)
+
     def _derive(self, found: dict[str, list[Any]]) -> None:
         """Fill what follows from the other columns."""
         if self.table.name == "traces":
@@ -265,10 +284,10 @@ def _quickly(column: Column, raw: list[Any], *, is_key: bool) -> list[Any] | Non
     What it returns is what converting one value after the other does (tests/sources/test_rows.py).
     """
     kinds = set(map(type, raw))
+    if column.nullable and kinds == {type(None)}:
+        return raw
     if column.name in _WORD_COLUMNS:
         return _words(column, raw) if kinds <= {str, type(None)} else None
-    if kinds == {type(None)} and column.nullable:
-        return raw
     if column.dtype == pl.String:
         allowed = {str, type(None)} if column.nullable else {str}
         return raw if kinds <= allowed and (not is_key or all(raw)) else None
@@ -281,11 +300,23 @@ def _quickly(column: Column, raw: list[Any], *, is_key: bool) -> list[Any] | Non
 
 
 def _converted(column: Column, raw: list[Any]) -> list[Any] | None:
+    if column.dtype == TIME and set(map(type, raw)) == {str} and not any(map(str.isdigit, raw)):
+        times = _times(raw)
+        if times is not None:
+            return times
     convert = _converter(column)
     try:
         return [None if value is None else convert(value) for value in raw]
     except CellError:
         return None
+
+
+def _times(raw: list[str]) -> list[datetime] | None:
+    try:
+        times = list(map(datetime.fromisoformat, raw))
+    except (ValueError, OverflowError):
+        return None
+    return times if all(time.tzinfo is UTC for time in times) else None
 
 
 def _words(column: Column, raw: list[str | None]) -> list[str | None] | None:
@@ -328,15 +359,6 @@ def _converter(column: Column) -> Callable[[Any], Any]:
     return cells.text
 
 
-def _series(column: Column, values: list[Any]) -> pl.Series:
-    """The values as the column's type."""
-    if column.dtype != TIME:
-        return pl.Series(column.name, values, dtype=column.dtype)
-    # As whole numbers: polars takes one time with its zone as slowly as ten texts.
-    since = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
-    return pl.Series(column.name, since, dtype=pl.Int64).cast(TIME)
-
-
 def _further(rows: Sequence[Row], own: str, names: set[str]) -> list[str | None]:
     """What is left of each row, as one JSON object, together with its own column of that name.
 
@@ -353,15 +375,14 @@ def _further(rows: Sequence[Row], own: str, names: set[str]) -> list[str | None]
 
 def _object(row: Row, names: set[str], own: str) -> str | None:
     """Those names of the row that hold something, as a JSON object; None where none does."""
-    left = {
-        name: value
-        for name in (names if len(names) < len(row) else row)
-        if (value := row.get(name)) is not None and value != "" and name in names
-    }
-    given = left.pop(own, None)
-    if given is not None:
+    if len(names) < len(row):
+        left = {name: row[name] for name in names if row.get(name) not in _EMPTY}
+    else:
+        left = {name: value for name, value in row.items() if name in names and value not in _EMPTY}
+    if own in left:
+        given = left.pop(own)
         inner = cells.mapping(given)
-        left = {**left, **({own: given} if inner is None else inner)}
+        left |= {own: given} if inner is None else inner
     if not left:
         return None
     try:

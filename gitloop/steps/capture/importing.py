@@ -6,7 +6,9 @@ written. Importing a file again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +95,7 @@ def import_files(
     hint = ""
     with (
         alone(workspace),
+        _uncollected(),
         Intake(workspace, TRACES) as traces,
         Intake(workspace, FEEDBACK, stores) as feedback,
     ):
@@ -115,6 +118,18 @@ def import_files(
         has_events = any(report.n_events for report in reports)
         standing = stores.catch_up() if has_events else ()
     return ImportReport(tuple(reports), told, heard, standing)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: rows hold none, and it would visit each of them in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _source(path: Path, form: str) -> Source:

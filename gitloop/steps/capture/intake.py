@@ -153,6 +153,11 @@ class Intake:
             for staged in self._staged:
                 if not staged.path.startswith(_CONFLICTS):
                     self._stores.put(staged.file, Path(staged.path).name)
+        for folder, path in {
+            Path(staged.path).parent: staged.path for staged in self._staged
+        }.items():
+            (self._workspace.root / folder).mkdir(parents=True, exist_ok=True)
+            keep_out_of_git(self._workspace, path)
         parts = [self._publish(staged) for staged in self._staged]
         self._staged = []
         is_conflict = [path.startswith(_CONFLICTS) for path in parts]
@@ -238,5 +243,4 @@ class Intake:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         staged.file.replace(root / path)
         track(root, self._workspace.dvc, path, staged.md5)
-        keep_out_of_git(self._workspace, path)
         return path
