@@ -29,6 +29,7 @@ def status(console: Console) -> None:
 def _lines(report: StatusReport) -> list[str]:
     rows = [
         ("events", _events(report)),
+        *([("spans", _spans(report))] if report.n_waiting_requests else []),
         ("join", _join(report)),
         ("clusters", _clusters(report)),
         ("labels", _labels(report)),
@@ -45,6 +46,11 @@ def _events(report: StatusReport) -> str:
     parts = f"{report.n_trace_parts} trace and {report.n_feedback_parts} feedback files sealed"
     waiting = report.n_waiting_events
     return f"{waiting:,} waiting to be sealed; {parts}" if waiting else f"none waiting; {parts}"
+
+
+def _spans(report: StatusReport) -> str:
+    n = report.n_waiting_requests
+    return f"{n:,} request{'s' if n != 1 else ''} of spans waiting to be sealed"
 
 
 def _join(report: StatusReport) -> str:

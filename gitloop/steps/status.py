@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gitloop.errors import DataError, WorkspaceError
+from gitloop.storage import spool
 from gitloop.storage.dvc import Dvc
 from gitloop.storage.files import read_json
 from gitloop.storage.staleness import StageState, stage_states
@@ -41,7 +42,8 @@ class StatusReport:
     """Where the loop stands. A figure that no stage has produced yet is None.
 
     Attributes:
-        n_waiting_events: Feedback events in the open spool.
+        n_waiting_events: Feedback events that wait to be sealed.
+        n_waiting_requests: Requests of spans that the collector took in and that wait to be sealed.
         n_trace_parts: Sealed trace files.
         n_feedback_parts: Sealed feedback files.
         n_joined: Events that met their trace.
@@ -59,6 +61,7 @@ class StatusReport:
     """
 
     n_waiting_events: int
+    n_waiting_requests: int
     n_trace_parts: int
     n_feedback_parts: int
     n_joined: int | None
@@ -90,7 +93,8 @@ def status(directory: Path) -> StatusReport:
     stages = tuple(stage_states(root, Dvc(root, root / ".git")))
     labels = {path.stem: _count_lines(path) for path in sorted(root.glob("labels/*.jsonl"))}
     report = StatusReport(
-        n_waiting_events=sum(map(_count_lines, root.glob("data/feedback/spool/*.jsonl"))),
+        n_waiting_events=spool.count_waiting(root / spool.FOLDERS["feedback"]),
+        n_waiting_requests=spool.count_waiting(root / spool.FOLDERS["traces"]),
         n_trace_parts=len(list(root.glob("data/traces/*.dvc"))),
         n_feedback_parts=len(list(root.glob("data/feedback/*.dvc"))),
         n_joined=join.get("n_joined"),
@@ -175,8 +179,9 @@ def _with_next(report: StatusReport) -> StatusReport:
     upstream = [name for name in ("join", "cluster") if states.get(name) != "fresh"]
     is_empty = not any(golden.n_parts for golden in report.golden)
     wishes = [
-        (report.n_trace_parts == 0, "gitloop capture import TRACES.jsonl"),
-        (report.n_waiting_events > 0, "gitloop capture seal"),
+        (report.n_trace_parts == report.n_waiting_requests == 0,
+         "gitloop capture import TRACES.jsonl"),
+        (report.n_waiting_events + report.n_waiting_requests > 0, "gitloop capture seal"),
         (report.n_trace_parts > 0 and bool(upstream), "dvc repro cluster"),
         (bool(report.n_labels_wanted), "gitloop label"),
         (bool(report.n_clusters) and not report.n_labels_wanted and is_empty,

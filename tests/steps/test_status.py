@@ -59,6 +59,28 @@ def test_waiting_events_labels_and_versions_are_counted(fresh: Repository) -> No
     assert "gitloop capture seal" in report.next
 
 
+def test_what_waits_in_either_spool_is_counted(
+    fresh: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Open and claimed files count, of events and of spans; room that is reserved is no line."""
+    for name, lines in {
+        "feedback/spool/a.jsonl": 2,
+        "feedback/spool/sealing/b.jsonl": 1,
+        "traces/spool/a.jsonl": 3,
+    }.items():
+        path = fresh.root / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"{}\n" * lines + bytes(4096))
+    report = status(fresh.root)
+    assert (report.n_waiting_events, report.n_waiting_requests) == (3, 3)
+    assert report.next == ("gitloop capture seal",)
+    monkeypatch.chdir(fresh.root)
+    assert invoke(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert "3 waiting to be sealed; 0 trace and 0 feedback files sealed" in shown
+    assert "3 requests of spans waiting to be sealed" in shown
+
+
 def test_two_heads_are_two_versions(fresh: Repository) -> None:
     """After a merge of two promotions no single record knows the row count."""
     fresh.gen(
