@@ -1,7 +1,7 @@
 """What changed between two versions of a golden set, by row and by cell.
 
-Rows are told apart by `row_id`. Only rows whose hash differs are looked at closely, so the cost
-is that of one keyed join, whatever changed.
+Rows are told apart by `row_id`: the two versions are laid side by side, and compared column by
+column. Parts are kept sorted, so where no row came or went they lie side by side already.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 SCHEMA = "gitloop.diff/v1"
 
 _KEY = "row_id"
-_NOT_CONTENT = frozenset({"promoted_in"})
-_HASH = "__hash"
+_ASIDE = frozenset({_KEY, "promoted_in"})
+_SUFFIX = "\n"
+"""Ends the name of a column's later state; no column is called so."""
+
+_Places = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +96,23 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, where: Mapping[str, str])
     """
     columns = _schema_changes(before.schema, after.schema)
     before, after = _only(before, where), _only(after, where)
-    repeated = (_n_repeated(before), _n_repeated(after))
-    shared = [c for c in after.columns if c in before.columns and c not in _NOT_CONTENT]
-    old, new = _hashed(before, shared), _hashed(after, shared)
-    gone = before.filter(_differs(old, new))
-    come = after.filter(_differs(new, old))
-    both = gone.join(come, on=_KEY, suffix="\n", maintain_order="left").sort(_KEY)
-    is_kept = pl.col(_KEY).is_in(both[_KEY].implode())
-    changed = [c for c in shared if c != _KEY and before.schema[c] == after.schema[c]]
-    cells = [cell for column in changed if column != "labels" for cell in _cells(both, column)]
-    flips = _flips(both) if "labels" in changed else ()
+    shared = [
+        column
+        for column, dtype in after.schema.items()
+        if column not in _ASIDE and before.schema.get(column) == dtype
+    ]
+    repeated = (_n_repeated(before[_KEY]), _n_repeated(after[_KEY]))
+    retired, both, added = _parted(before, after, shared)
+    cells = [cell for column in shared if column != "labels" for cell in _cells(both, column)]
+    flips = _flips(both) if "labels" in shared else ()
     rows = {cell[0] for cell in cells} | {row_id for flip in flips for row_id in flip.row_ids}
     return Delta(
         columns=columns,
         repeated=repeated,
-        retired=gone.filter(~is_kept).sort(_KEY),
+        retired=retired.sort(_KEY),
         flips=flips,
         cells=tuple(cells),
-        added=come.filter(~is_kept).sort(_KEY),
+        added=added.sort(_KEY),
         n_changed=len(rows),
     )
 
@@ -179,29 +183,62 @@ def _only(rows: pl.DataFrame, where: Mapping[str, str]) -> pl.DataFrame:
     return rows.filter(*tests) if tests else rows
 
 
-def _n_repeated(rows: pl.DataFrame) -> int:
-    return rows.height - rows[_KEY].n_unique()
+def _n_repeated(keys: pl.Series) -> int:
+    return len(keys) - keys.n_unique()
 
 
-def _hashed(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    return rows.select(_KEY).with_columns(rows.select(columns).hash_rows().alias(_HASH))
+def _parted(
+    before: pl.DataFrame, after: pl.DataFrame, columns: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The rows that went, those that changed (both states, sorted by key), and those that came.
 
-
-def _differs(one: pl.DataFrame, other: pl.DataFrame) -> pl.Series:
-    """Which rows of `one` the other does not have, word for word.
-
-    Joined by hash, which is several times faster than by key, and then held against the key: where
-    hashes collide, a row is looked at closely for nothing, and no change is missed.
+    A row that stands on both sides word for word is out of the question first: so of a key that
+    was there twice, and is there once, one row went, and none changed.
     """
-    known = other.rename({_KEY: "__known"})
-    if not other[_HASH].is_unique().all():  # a row that stands there twice must not count twice
-        known = known.unique(_HASH, keep="any")
-    found = one.join(known, on=_HASH, how="left", maintain_order="left")
-    return found["__known"].ne_missing(found[_KEY])
+    ones, others = _pairs(before[_KEY], after[_KEY])
+    differs = _differs(_at(before, ones), _at(after, others), columns)
+    is_left, is_right = np.ones(before.height, dtype=bool), np.ones(after.height, dtype=bool)
+    is_left[ones[~differs]] = False
+    is_right[others[~differs]] = False
+    is_open = differs & is_left[ones] & is_right[others]
+    ones, others = ones[is_open], others[is_open]
+    states = [before[ones], after[others].rename(lambda name: name + _SUFFIX)]
+    is_left[ones] = False
+    is_right[others] = False
+    both = pl.concat(states, how="horizontal").sort(_KEY, maintain_order=True)
+    return before.filter(is_left), both, after.filter(is_right)
+
+
+def _pairs(before: pl.Series, after: pl.Series) -> tuple[_Places, _Places]:
+    """The places, before and after, of each two rows of one key."""
+    if before.equals(after) and not _n_repeated(before):
+        places = np.arange(len(before), dtype=np.uint32)
+        return places, places
+    ones, others = (pl.DataFrame({_KEY: keys}).with_row_index("at") for keys in (before, after))
+    found = ones.join(others, on=_KEY, suffix=_SUFFIX, maintain_order="left_right")
+    return found["at"].to_numpy(), found["at" + _SUFFIX].to_numpy()
+
+
+def _at(rows: pl.DataFrame, places: _Places) -> pl.DataFrame:
+    """The rows at the places: the table itself where that is all of them, in order."""
+    return rows if np.array_equal(places, np.arange(rows.height)) else rows[places]
+
+
+def _differs(
+    before: pl.DataFrame, after: pl.DataFrame, columns: Sequence[str]
+) -> NDArray[np.bool_]:
+    """In which of the rows, laid side by side, a cell differs."""
+    found = np.zeros(before.height, dtype=bool)
+    for column in columns:
+        old, new = before[column], after[column]
+        if old.dtype.is_nested():  # an order of magnitude faster than comparing lists
+            old, new = old.hash(), new.hash()
+        found |= old.ne_missing(new).to_numpy()
+    return found
 
 
 def _cells(both: pl.DataFrame, column: str) -> list[tuple[str, str, Any, Any]]:
-    other = f"{column}\n"
+    other = column + _SUFFIX
     changed = both.filter(pl.col(column).ne_missing(pl.col(other))).select(_KEY, column, other)
     return [(row_id, column, _json(a), _json(b)) for row_id, a, b in changed.iter_rows()]
 
@@ -209,7 +246,7 @@ def _cells(both: pl.DataFrame, column: str) -> list[tuple[str, str, Any, Any]]:
 def _flips(both: pl.DataFrame) -> tuple[Flip, ...]:
     """Label changes, the most frequent first."""
     found: dict[tuple[str, str | None, str | None], list[str]] = {}
-    changed = both.select(_KEY, "labels", "labels\n")
+    changed = both.select(_KEY, "labels", "labels" + _SUFFIX)
     for row_id, old, new in changed.iter_rows():
         before = {label["rubric"]: label["expected"] for label in old or ()}
         after = {label["rubric"]: label["expected"] for label in new or ()}

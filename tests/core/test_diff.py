@@ -136,3 +136,23 @@ def test_diff_agrees_with_plain_dicts(before: dict[str, str], after: dict[str, s
     shared = sorted(set(before) & set(after))
     changed = [(k, "reference", before[k], after[k]) for k in shared if before[k] != after[k]]
     assert list(found.cells) == changed
+
+
+ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z"])), max_size=6)
+
+
+@given(before=ROWS, after=ROWS)
+def test_repeated_keys_are_compared_as_plain_rows(
+    before: list[tuple[str, str]], after: list[tuple[str, str]]
+) -> None:
+    """Where keys repeat, what both sides have word for word is struck out; the rest is compared."""
+    old = table(*({"row_id": k, "annotators": [v]} for k, v in before))
+    new = table(*({"row_id": k, "annotators": [v]} for k, v in after))
+    found = diff(old, new)
+    gone = [row for row in before if row not in after]
+    come = [row for row in after if row not in before]
+    keys = {k for k, _ in gone} & {k for k, _ in come}
+    assert found.retired["row_id"].to_list() == sorted(k for k, _ in gone if k not in keys)
+    assert found.added["row_id"].to_list() == sorted(k for k, _ in come if k not in keys)
+    changed = [(k, "annotators", [v], [w]) for k, v in gone for key, w in come if key == k]
+    assert sorted(found.cells) == sorted(changed)
