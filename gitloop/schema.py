@@ -62,14 +62,15 @@ class Table:
 
     def order(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Complete rows in file order of their columns, sorted by key."""
-        return rows.select(self.schema.names()).sort(*self.key)
+        return rows.select([column.name for column in self.columns]).sort(*self.key)
 
     def problems(self, rows: pl.DataFrame) -> list[str]:
         """Every fault of the rows against this schema, one sentence each; [] if none."""
+        known = {column.name for column in self.columns}
         found = [
             f"column {name!r} is not part of the table"
             for name in rows.columns
-            if name not in self.schema
+            if name not in known
         ]
         sound, schema = [], rows.schema
         for column in self.columns:

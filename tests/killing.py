@@ -16,9 +16,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gitloop.steps.golden import ChangeRequest, compact, migrate, pin, tag
+from gitloop.steps.golden import ChangeRequest, compact, edit, migrate, pin, retire, tag
 from gitloop.steps.merge import conflicts, resolve
 from gitloop.steps.promote import PromoteRequest, promote
+from gitloop.workspace import Workspace
 
 KILLED = 9
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -54,6 +55,8 @@ def _actions(root: Path) -> dict[str, Callable[[], object]]:
     why = ChangeRequest("support", "a test")
     return {
         "promote": lambda: promote(root, PromoteRequest((), "support", takes_all=True)),
+        "edit": lambda: edit(root, why, [_some_row(root)], ["reference=Ask."]),
+        "retire": lambda: retire(root, why, [_some_row(root)]),
         "compact": lambda: compact(root, why),
         "migrate": lambda: migrate(
             root,
@@ -66,6 +69,10 @@ def _actions(root: Path) -> dict[str, Callable[[], object]]:
         "tag": lambda: tag(root, ()),
         "resolve": lambda: _resolve(root),
     }
+
+
+def _some_row(root: Path) -> str:
+    return str(Workspace(root).golden("support").read()["row_id"][0])
 
 
 def _resolve(root: Path) -> None:

@@ -35,7 +35,7 @@ class PartSize:
     Attributes:
         id: The part.
         n_rows: Its rows.
-        n_bytes: Bytes of its Parquet file.
+        n_bytes: Bytes that its rows take.
     """
 
     id: str
@@ -106,16 +106,16 @@ def compaction(parts: Sequence[PartSize], *, max_rows: int, max_bytes: int) -> l
 
     Parts that have no partner are left alone, and so are parts that are large already.
     """
-    groups: list[list[PartSize]] = []
+    groups: list[list[str]] = []
+    rows = size = 0
     for part in sorted(parts, key=lambda part: part.id):
-        group = groups[-1] if groups else []
-        rows = part.n_rows + sum(other.n_rows for other in group)
-        size = part.n_bytes + sum(other.n_bytes for other in group)
-        if group and rows <= max_rows and size <= max_bytes:
-            group.append(part)
+        rows, size = rows + part.n_rows, size + part.n_bytes
+        if groups and rows <= max_rows and size <= max_bytes:
+            groups[-1].append(part.id)
         else:
-            groups.append([part])
-    return [[part.id for part in group] for group in groups if len(group) > 1]
+            groups.append([part.id])
+            rows, size = part.n_rows, part.n_bytes
+    return [group for group in groups if len(group) > 1]
 
 
 def _cell(column: str, value: str) -> tuple[Any, str]:

@@ -127,7 +127,7 @@ class Dvc:
     def object_path(self, digest: str) -> Path | None:
         """The cached object with this MD5, or None."""
         for cache in self.cache_dirs():
-            path = cache / "files" / "md5" / digest[:2] / digest[2:]
+            path = _object(cache, digest)
             if path.is_file():
                 return path
         return None
@@ -163,7 +163,7 @@ class Dvc:
         digest = digest or md5(path)
         size = path.stat().st_size
         for cache in self.cache_dirs():
-            target = cache / "files" / "md5" / digest[:2] / digest[2:]
+            target = _object(cache, digest)
             if not target.is_file():
                 with replacing(target) as temporary:
                     shutil.copyfile(path, temporary)
@@ -274,6 +274,10 @@ class Dvc:
             raise DataError(f"dvc.lock cannot be read: {error}", hint="run: dvc repro") from error
         stages = (value or {}).get("stages", {})
         return stages if isinstance(stages, dict) else {}
+
+
+def _object(cache: Path, digest: str) -> Path:
+    return Path(f"{cache}/files/md5/{digest[:2]}/{digest[2:]}")
 
 
 def _config(root: Path) -> configparser.ConfigParser:

@@ -1,5 +1,8 @@
 """Golden sets: the union of the parts that pointers name, wherever the bytes are.
 
+A set is opened as a tree holds it at that moment: its parts are read once, and where each lies is
+remembered. After a change it is opened again.
+
 DVC leaves a part behind when its pointer goes away with a branch switch. So the pointers decide: a
 part is read when a pointer names it and its bytes have that MD5, and no other file is ever read.
 """
@@ -10,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,7 +23,6 @@ from gitloop.errors import DataError, TableError
 from gitloop.params import DatasetSpec, parse_dataset
 from gitloop.storage import parquet
 from gitloop.storage.dvc import Dvc, Pointer, parse_pointer
-from gitloop.storage.files import write_text
 from gitloop.storage.lineage import SCHEMA, GoldenRecord, heads, parse_record, version_of
 from gitloop.storage.trees import Tree
 from gitloop.tables import GOLDEN
@@ -35,7 +37,7 @@ _TOGETHER = 500
 
 _BYTES_TOGETHER = 64_000_000
 
-_DIGESTS = "digests-1"
+_DIGESTS = "digests-2"
 """Where row digests are remembered, by the MD5 of their part; the number follows their rules."""
 
 _COLUMNS = [column.name for column in GOLDEN.columns]
@@ -74,6 +76,7 @@ class GoldenSet:
         self._tree = tree
         self._dvc = dvc
         self._root = root
+        self._located: dict[str, Path] = {}
 
     def exists(self) -> bool:
         """Whether the tree holds the set's dataset.yaml."""
@@ -90,9 +93,13 @@ class GoldenSet:
         Raises:
             DataError: A pointer is broken, or points outside the set's data directory.
         """
+        return list(self._parts)
+
+    @cached_property
+    def _parts(self) -> tuple[Part, ...]:
         paths = self.pointer_paths()
-        contents = self._tree.read(paths)
-        return [self.part(path, content) for path, content in zip(paths, contents, strict=True)]
+        contents = zip(paths, self._tree.read(paths), strict=True)
+        return tuple(self.part(path, content) for path, content in contents)
 
     def part_named(self, part_id: str) -> Part:
         """The part with this id.
@@ -121,14 +128,14 @@ class GoldenSet:
             DataError: The pointer is broken, or points outside the set's data directory.
         """
         pointer = parse_pointer(content, source=path)
-        folder = PurePosixPath(path).parent / pointer.wdir
-        data_path = os.path.normpath(folder / pointer.path)
-        expected = f"{self.path}/data/{PurePosixPath(path).name.removesuffix('.dvc')}"
+        folder, _, name = path.rpartition("/")
+        data_path = os.path.normpath(os.path.join(folder, pointer.wdir, pointer.path))  # noqa: PTH118
+        expected = f"{self.path}/data/{name.removesuffix('.dvc')}"
         if data_path != expected:
             raise DataError(
                 f"{path} points at {data_path}, not at {expected}", hint=f"git log -p -- {path}"
             )
-        return Part(PurePosixPath(path).name.removesuffix(".parquet.dvc"), path, data_path, pointer)
+        return Part(name.removesuffix(".parquet.dvc"), path, data_path, pointer)
 
     def records(self) -> list[GoldenRecord]:
         """The records, by id.
@@ -201,12 +208,10 @@ class GoldenSet:
         Raises:
             TableError: A row stands in the part twice.
         """
-        memory = self._memory(part)
-        if memory.is_file():
-            lines = memory.read_text(encoding="ascii").splitlines()
-            return dict(line.split(" ", 1) for line in lines)
-        found = digests_of(self.read_part(part))
-        remember_digests(self._dvc, part.pointer.md5, found)
+        found = _recall(self._memory(part))
+        if found is None:
+            found = digests_of(self.read_part(part))
+            remember_digests(self._dvc, part.pointer.md5, found)
         return found
 
     def remember(self, parts: Sequence[Part]) -> None:
@@ -221,8 +226,12 @@ class GoldenSet:
                 continue
             if GOLDEN.problems(rows.drop(PART)):
                 continue
-            for (md5,), own in rows.group_by([PART]):
-                remember_digests(self._dvc, str(md5), digests_of(own.drop(PART)))
+            digests = digests_of(rows.drop(PART))
+            held: dict[str, dict[str, str]] = {}
+            for row_id, md5 in rows.select("row_id", PART).iter_rows():
+                held.setdefault(md5, {})[row_id] = digests[row_id]
+            for md5, own in held.items():
+                remember_digests(self._dvc, md5, own)
 
     def scan(self, parts: Sequence[Part], columns: Sequence[str] = ()) -> pl.DataFrame:
         """The rows of the parts as they are, with the MD5 of the part that each stands in, `PART`.
@@ -237,14 +246,15 @@ class GoldenSet:
             DataError: A part cannot be read, or they differ in schema.
         """
         md5s = {str(self._at_hand(part)): part.pointer.md5 for part in parts}
-        paths = [str(self._at_hand(part)) for part in parts]
+        paths = list(md5s)
         wanted = [PART, *columns] if columns else [pl.all()]
         frames = []
         for start in range(0, len(paths), _TOGETHER):
             some = paths[start : start + _TOGETHER]
             try:
                 found = pl.scan_parquet(some, hive_partitioning=False, include_file_paths=PART)
-                frames.append(found.select(wanted).collect())
+                # Every further step goes over each chunk, and here each file is one.
+                frames.append(found.select(wanted).collect().rechunk())
             except (pl.exceptions.PolarsError, OSError) as error:
                 raise DataError(f"{self.path}: a part is not a readable Parquet file") from error
         return pl.concat(frames).with_columns(pl.col(PART).replace_strict(md5s))
@@ -280,6 +290,8 @@ class GoldenSet:
             DataError: The cached object has other bytes than its name says.
         """
         digest = part.pointer.md5
+        if digest in self._located:
+            return self._located[digest]
         cached = self._dvc.object_path(digest)
         if cached is not None and not self._dvc.is_intact(cached, digest):
             raise DataError(
@@ -288,7 +300,9 @@ class GoldenSet:
             )
         path = self._root / part.data_path
         if cached is None and path.is_file() and self._dvc.is_intact(path, digest):
-            return path
+            cached = path
+        if cached is not None:
+            self._located[digest] = cached
         return cached
 
     def read_part(self, part: Part) -> pl.DataFrame:
@@ -354,13 +368,25 @@ def digests_of(rows: pl.DataFrame) -> dict[str, str]:
 
 def remember_digests(dvc: Dvc, md5: str, digests: Mapping[str, str]) -> None:
     """Keep a part's row digests; its rows must have been checked against the golden table."""
-    lines = (f"{row_id} {sha}\n" for row_id, sha in digests.items())
-    write_text(_memory_of(dvc, md5), "".join(lines))
+    lines = [f"{row_id} {sha}\n" for row_id, sha in digests.items()]
+    text = "".join([*lines, f"{len(lines)} rows\n"])  # the end tells whether it is whole
+    memory = _memory_of(dvc, md5)
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(text, encoding="ascii")
+
+
+def _recall(memory: Path) -> dict[str, str] | None:
+    """The row digests in the file; None where there is none, or it is not whole."""
+    try:
+        *lines, end = memory.read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ValueError):
+        return None
+    return dict(line.split(" ", 1) for line in lines) if end == f"{len(lines)} rows" else None
 
 
 def _memory_of(dvc: Dvc, md5: str) -> Path:
     """Where a part's row digests are remembered; no file holds unchecked rows' digests."""
-    return dvc.scratch / _DIGESTS / md5
+    return Path(f"{dvc.scratch}/{_DIGESTS}/{md5}")
 
 
 def content(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from gitloop.tables import GOLDEN
 
 MAX_ROWS = 50_000
 MAX_BYTES = 8_000_000
+FRAME_BYTES = 6_000
+"""What a golden Parquet file takes beside its rows; joined, parts save it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -131,6 +131,7 @@ def _rows(change: Change) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=4096)
 def parse_record(text: bytes, *, source: str) -> GoldenRecord:
     """The record in a `log/<id>.yaml`.
 

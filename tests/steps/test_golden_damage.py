@@ -24,7 +24,6 @@ from gitloop.storage import drivers
 from gitloop.storage.dvc import Dvc, Pointer
 from gitloop.storage.golden import digest
 from gitloop.storage.strays import sweep
-from gitloop.storage.trees import WorkTree
 from gitloop.workspace import Workspace
 from tests.promotable import failure, make_promotable
 from tests.repositories import Repository
@@ -217,25 +216,6 @@ def test_two_processes_promote_at_once(repository: Repository, chosen: Sequence[
     rows = Workspace(repository.root).golden("support", "HEAD").read()
     assert rows.height == 3 * len(names)
     assert digest(rows) == Workspace(repository.root).golden("support", "HEAD").sha256()
-
-
-def test_ten_thousand_pointers_are_listed(repository: Repository) -> None:
-    """The pointers of ten thousand parts are read in one go, and data/ is swept by them."""
-    folder = repository.root / "golden/large"
-    (folder / "parts").mkdir(parents=True)
-    (folder / "data").mkdir()
-    (folder / "dataset.yaml").write_text("name: large\n")
-    for number in range(10_000):
-        name = f"2026.05-{number:06x}-0000.parquet"
-        text = Pointer(f"{number:032x}", 1, name, "../data").render()
-        (folder / "parts" / f"{name}.dvc").write_text(text)
-    (folder / "data/stray.parquet").write_bytes(b"")
-    golden = Workspace(repository.root).golden("large")
-    parts = golden.parts()
-    assert len(parts) == 10_000
-    assert [int(part.pointer.md5, 16) for part in parts] == list(range(10_000))
-    assert not (folder / "data/stray.parquet").exists()
-    assert WorkTree(repository.root).files("golden/large/data") == []
 
 
 def test_links_out_of_the_repository_are_not_followed(

@@ -94,9 +94,9 @@ def test_promotion_killed_at_every_write(repository: Repository) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", ["compact", "migrate", "pin", "tag"])
+@pytest.mark.parametrize("verb", ["edit", "retire", "compact", "migrate", "pin", "tag"])
 def test_change_killed_at_every_write(two_parts: Repository, verb: str) -> None:
-    """A compaction, a migration, a pin and a tag are there whole or not at all."""
+    """A correction, a retirement, a compaction, a migration, a pin, a tag: whole or not at all."""
     before = snapshot(two_parts)
     codes = []
     for code in kills(two_parts, verb):

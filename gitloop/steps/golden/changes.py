@@ -14,7 +14,7 @@ from gitloop.errors import BranchMovedError, ConfigError, DataError
 from gitloop.protocols import silent
 from gitloop.storage.golden import GoldenSet, digests_of
 from gitloop.storage.golden_commits import NEW, Destination, GoldenWriter, Plan, Rewrite
-from gitloop.storage.golden_parts import MAX_BYTES, MAX_ROWS
+from gitloop.storage.golden_parts import FRAME_BYTES, MAX_BYTES, MAX_ROWS
 from gitloop.workspace import Workspace
 
 _ATTEMPTS = 5
@@ -128,7 +128,9 @@ def compact(directory: Path, request: ChangeRequest) -> ChangeReport:
         parts = {part.id: part for part in golden.parts()}
         golden.fetch(list(parts.values()))
         sizes = [
-            core.PartSize(name, golden.n_rows(part), part.pointer.size or 0)
+            core.PartSize(
+                name, golden.n_rows(part), max(0, (part.pointer.size or 0) - FRAME_BYTES)
+            )
             for name, part in parts.items()
         ]
         groups = core.compaction(sizes, max_rows=MAX_ROWS, max_bytes=MAX_BYTES)
