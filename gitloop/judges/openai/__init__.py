@@ -70,12 +70,12 @@ class OpenaiJudge:
         if isinstance(shapes[0], Pointwise):
             shapes = [replace(shapes[0], examples=shown)]
         self._shape: Shape = shapes[0]
-        extra = {**parameters["extra"], **self._shape.extra}
         self._pinned = {
             "judge": f"{self.id}/{self.version}",
             "model": pin.model,
             "rubric": {"name": rubric.name, "version": rubric.version, "sha256": rubric.sha256},
-            "sampling": {name: parameters[name] for name in SAMPLING if name != "extra"} | extra,
+            "sampling": {name: parameters[name] for name in SAMPLING if name != "extra"}
+            | parameters["extra"],
         }
         self.members = [self._with(shape) for shape in shapes] if len(shapes) > 1 else []
 
@@ -108,7 +108,8 @@ class OpenaiJudge:
 
     def request(self, case: Case) -> dict[str, Any]:
         """Model, sampling, rubric and the rendered messages."""
-        return {**self._pinned, "messages": self._shape.messages(case)}
+        sampling = {**self._pinned["sampling"], **self._shape.parameters(case)}
+        return {**self._pinned, "sampling": sampling, "messages": self._shape.messages(case)}
 
     def call(self, requests: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """One answer per request, in order."""
@@ -173,7 +174,16 @@ def _shapes(rubric: Rubric, given: Mapping[str, Any], where: str) -> list[Shape]
                 " verdicts or shape",
                 hint=edit,
             )
-        return [Guard(given["guard"], given["of"], given["risk"], given["policy"])]
+        guard = Guard(given["guard"], given["of"], given["risk"], given["policy"])
+        if absent := [name for name in guard.needs if name not in rubric.requires]:
+            raise ConfigError(
+                f"{where}: the risk {given['risk']} needs the row's {absent[0]}, which requires"
+                " does not name",
+                hint=edit,
+            )
+        if guard.fault:
+            raise ConfigError(f"{where}: {guard.fault}", hint=edit)
+        return [guard]
     if given["shape"] == "pointwise":
         return [Pointwise(form_of(rubric, given, where), examples({}, Path(), where=where))]
     if given["verdicts"]:

@@ -33,8 +33,7 @@ class Pointwise:
         """The schema of an answer."""
         return schema(self.form)
 
-    @property
-    def extra(self) -> Mapping[str, Any]:
+    def parameters(self, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 -- the shape's
         """Nothing."""
         return {}
 

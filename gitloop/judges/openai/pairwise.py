@@ -36,8 +36,7 @@ class Pairwise:
         """The schema of an answer."""
         return schema(self.form)
 
-    @property
-    def extra(self) -> Mapping[str, Any]:
+    def parameters(self, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 -- the shape's
         """Nothing."""
         return {}
 

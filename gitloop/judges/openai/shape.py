@@ -18,8 +18,7 @@ class Shape(Protocol):
     def schema(self) -> Mapping[str, Any] | None:
         """JSON schema that the answer is to fit, or None for free text."""
 
-    @property
-    def extra(self) -> Mapping[str, Any]:
+    def parameters(self, case: Case) -> Mapping[str, Any]:
         """Further parameters of the request that this way needs."""
 
     def messages(self, case: Case) -> Messages:
