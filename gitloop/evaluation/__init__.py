@@ -4,7 +4,7 @@ Example:
     store = call_store(workspace, "loop/score/calls.parquet")
     answers = run_target(workspace, cases, store)
     scores = judge_cases(workspace, ["grounded"], with_outputs(cases, answers), store)
-    workspace.write("loop/score/calls.parquet", CALLS, store.used())
+    keep_calls(workspace, "loop/score/calls.parquet", store)
 """
 
 from gitloop.evaluation.abstaining import Unsure, abstained
@@ -27,8 +27,9 @@ from gitloop.evaluation.judging import (
 )
 from gitloop.evaluation.planning import PlannedCalls, plan_judge, plan_target
 from gitloop.evaluation.recorded import call_store
+from gitloop.evaluation.refreshing import keep_calls, settle_refresh
 from gitloop.evaluation.running import open_target, run_target, with_outputs
-from gitloop.evaluation.versions import refuse_silent_changes, silent_change
+from gitloop.evaluation.versions import silent_change
 
 __all__ = [
     "BoundJudge",
@@ -44,6 +45,7 @@ __all__ = [
     "judge_name",
     "judge_selected",
     "judge_sha256",
+    "keep_calls",
     "missing_field",
     "open_embedder",
     "open_judge",
@@ -52,10 +54,10 @@ __all__ = [
     "plan_judge",
     "plan_target",
     "refuse_errors",
-    "refuse_silent_changes",
     "require_dependencies",
     "run_target",
     "score_row",
+    "settle_refresh",
     "silent_change",
     "storable",
     "with_outputs",

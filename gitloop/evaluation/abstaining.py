@@ -10,6 +10,7 @@ import polars as pl
 from gitloop.errors import StaleError
 from gitloop.evaluation.judging import judge_selected, open_judge
 from gitloop.evaluation.recorded import call_store
+from gitloop.evaluation.refreshing import settle_refresh
 from gitloop.protocols import Progress, silent
 from gitloop.records import Case, Threshold, confidence, parse_thresholds
 from gitloop.storage.files import read_json
@@ -58,6 +59,7 @@ def abstained(
     ]
     store = call_store(workspace, "loop/calibrate/calls.parquet")
     scores = judge_selected(workspace, dict.fromkeys(lines, cases), store, progress)
+    settle_refresh(workspace, "loop/calibrate", store)
     routes = dict(traces.select("trace_id", "route").iter_rows())
     found: list[tuple[float, Unsure]] = []
     for item_id, rubric, score in scores.select("item_id", "rubric", "score").iter_rows():

@@ -11,6 +11,7 @@ import polars as pl
 from gitloop.digests import sha256_of
 from gitloop.errors import ConfigError
 from gitloop.evaluation.calling import ask, refuse_errors, storable
+from gitloop.evaluation.versions import refuse_silent_changes
 from gitloop.judges import binding
 from gitloop.params import JudgePin, Rubric
 from gitloop.protocols import Judge, Panel, Progress, silent
@@ -103,7 +104,8 @@ def open_judges(workspace: Workspace, rubrics: Sequence[str] | None = None) -> l
     """The judges of these rubrics, or of all that params.yaml pins, sorted by rubric.
 
     Raises:
-        ConfigError: As `open_judge`; every rubric's fault at once.
+        ConfigError: As `open_judge`, every rubric's fault at once; or a rubric's version has had
+            another content before, so that scores of both would mix.
     """
     opened, faults = [], []
     for rubric in sorted(set(workspace.params.rubrics if rubrics is None else rubrics)):
@@ -117,6 +119,7 @@ def open_judges(workspace: Workspace, rubrics: Sequence[str] | None = None) -> l
         raise ConfigError(
             "\n".join(fault.message for fault in faults), hint="run: gitloop rubric lint"
         )
+    refuse_silent_changes(workspace, [bound.rubric for bound in opened])
     return opened
 
 

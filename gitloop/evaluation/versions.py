@@ -24,8 +24,20 @@ def refuse_silent_changes(workspace: Workspace, rubrics: Iterable[Rubric]) -> No
 def silent_change(workspace: Workspace, rubric: Rubric) -> str:
     """Which earlier commit has the same version of the rubric with another content, or ""."""
     source = f"rubrics/{rubric.name}.yaml"
-    if workspace.git.head() is None:
+    head = workspace.git.head()
+    if head is None:
         return ""
+    key = (str(workspace.root), head, rubric.name, rubric.version, rubric.sha256)
+    if key not in _TOLD:
+        _TOLD[key] = _change(workspace, rubric, source)
+    return _TOLD[key]
+
+
+_TOLD: dict[tuple[str, str, str, str, str], str] = {}
+"""What is known of a rubric's text at a commit, since an optimizer's every batch opens judges."""
+
+
+def _change(workspace: Workspace, rubric: Rubric, source: str) -> str:
     raw = workspace.git.text("log", "--raw", "--no-abbrev", "--format=%h", "HEAD", "--", source)
     commit = ""
     for line in raw.splitlines():

@@ -18,6 +18,7 @@ from gitloop.evaluation import (
     judge_sha256,
     refuse_errors,
     run_target,
+    settle_refresh,
     storable,
     with_outputs,
 )
@@ -122,6 +123,7 @@ def evaluate(
         refuse_errors("target", told, workspace.params.score.max_error_rate)
     answered = with_outputs(cases, answers)
     judged = judge_selected(workspace, selected(answered, wanted), store)
+    settle_refresh(workspace, "loop/score", store)
     scores = blamed(judged, outputs_of(rows, answered, answers))
     return Evaluation(
         rows=tuple(_rows(workspace, rows, {c.item_id: c.output for c in answered}, scores)),

@@ -11,7 +11,7 @@ from gitloop.core import calibrate as core
 from gitloop.core.calibrate import ArmErrors, Calibration, Estimate, Line
 from gitloop.digests import sha256_of
 from gitloop.errors import DataError
-from gitloop.evaluation import call_store, judge_selected
+from gitloop.evaluation import call_store, judge_selected, settle_refresh
 from gitloop.protocols import Progress, silent
 from gitloop.steps.calibrate.inputs import (
     FOLDER,
@@ -91,6 +91,7 @@ def estimate(
     shown = cases(sample)
     names = [evidence.rubric for evidence in gathered]
     scores = judge_selected(workspace, dict.fromkeys(names, shown), store, progress)
+    settle_refresh(workspace, FOLDER, store)
     found = []
     for evidence in gathered:
         calibration = core.fit(evidence, known, fit_policy(workspace))

@@ -12,7 +12,7 @@ import polars as pl
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import OrderBias
 from gitloop.errors import DataError
-from gitloop.evaluation import BoundJudge, bind_judge, call_store, judge_bound
+from gitloop.evaluation import BoundJudge, bind_judge, call_store, judge_bound, settle_refresh
 from gitloop.params import Rubric
 from gitloop.protocols import Progress, silent
 from gitloop.records import as_json, parse_thresholds
@@ -83,6 +83,7 @@ def order(
         path = f"{ORDER}/{name}.json"
         write_json(workspace.root / path, {"schema": SCHEMA, **as_json(one)})
         written.append(path)
+    settle_refresh(workspace, FOLDER, store)
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in sorted(skipped.items()))
         raise DataError(f"no judge could be looked at:\n{reasons}", hint="see: gitloop judge list")

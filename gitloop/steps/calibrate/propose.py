@@ -10,7 +10,14 @@ import polars as pl
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import Clause, Dispute, Evidence
 from gitloop.errors import DataError, StaleError
-from gitloop.evaluation import BoundJudge, bind_judge, call_store, judge_bound, open_judge
+from gitloop.evaluation import (
+    BoundJudge,
+    bind_judge,
+    call_store,
+    judge_bound,
+    open_judge,
+    settle_refresh,
+)
 from gitloop.optimizers.editing import fenced, lines_after
 from gitloop.params import Rubric
 from gitloop.plugins import load
@@ -89,6 +96,7 @@ def propose(
         items = _items(evidence, scores, comments)
         subject = Subject(bound, evidence, items, line)
         found.append(_proposed(workspace, subject, store, n_rewrites, progress))
+    settle_refresh(workspace, FOLDER, store)
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in sorted(skipped.items()))
         raise DataError(f"no rubric can be looked at:\n{reasons}", hint="run: gitloop calibrate")

@@ -16,7 +16,9 @@ from gitloop.evaluation import (
     call_store,
     judge_name,
     judge_selected,
+    keep_calls,
     open_judge,
+    open_judges,
     require_dependencies,
 )
 from gitloop.protocols import Progress, silent
@@ -29,8 +31,9 @@ from gitloop.steps.calibrate.inputs import (
     read_traces,
     some_labels,
 )
+from gitloop.storage.calls import CallStore
 from gitloop.storage.files import write_json, write_text
-from gitloop.tables import CALLS, SCORES
+from gitloop.tables import SCORES
 from gitloop.workspace import Workspace
 
 
@@ -114,7 +117,7 @@ def calibrate(directory: Path, progress: Progress = silent) -> CalibrateReport:
     policy = fit_policy(workspace)
     scan = some_labels(workspace)
     gathered = gather(workspace, scan.labels, read_traces(workspace))
-    judges = [open_judge(workspace, found.rubric) for found in gathered]
+    judges = open_judges(workspace, [found.rubric for found in gathered])
     require_dependencies(workspace, "gitloop calibrate", judges)
     store = call_store(workspace, f"{FOLDER}/calls.parquet")
     shown = {found.rubric: cases(found.items) for found in gathered if found.items.height}
@@ -125,7 +128,7 @@ def calibrate(directory: Path, progress: Progress = silent) -> CalibrateReport:
         calibrations.append(core.fit(evidence, scores, policy))
     progress("calibrating", len(gathered), len(gathered))
     _refuse_nothing(calibrations)
-    _write(workspace, calibrations, scores, store.used())
+    _write(workspace, calibrations, scores, store)
     return CalibrateReport(
         rubrics=tuple(_line(workspace, found) for found in calibrations),
         n_labels=scan.labels.height,
@@ -143,11 +146,11 @@ def _refuse_nothing(calibrations: list[Calibration]) -> None:
 
 
 def _write(
-    workspace: Workspace, calibrations: list[Calibration], scores: pl.DataFrame, calls: pl.DataFrame
+    workspace: Workspace, calibrations: list[Calibration], scores: pl.DataFrame, store: CallStore
 ) -> None:
     pins = {found.rubric: _pins(workspace, found.rubric) for found in calibrations}
     workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)
-    workspace.write(f"{FOLDER}/calls.parquet", CALLS, calls)
+    keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
     root = workspace.root
     write_text(root / FOLDER / "curve.csv", core.curve_csv(calibrations))
     write_json(root / FOLDER / "metrics.json", core.metrics(calibrations))

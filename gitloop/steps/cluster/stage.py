@@ -25,7 +25,7 @@ from gitloop.core.cluster import (
 from gitloop.core.cluster.frames import clusters_of, members_of
 from gitloop.core.failures import failures
 from gitloop.errors import DataError
-from gitloop.evaluation import call_store, embed, open_embedder
+from gitloop.evaluation import call_store, embed, keep_calls, open_embedder
 from gitloop.params import Cluster as ClusterParams
 from gitloop.plugins import load
 from gitloop.protocols import Progress, silent
@@ -41,7 +41,7 @@ from gitloop.steps.cluster.nights import (
 from gitloop.steps.cluster.telling import ClusterReport, map_of, metrics_of, report_of
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import write_json, write_text
-from gitloop.tables import CALLS, CLUSTERS, JOINED, MEMBERS
+from gitloop.tables import CLUSTERS, JOINED, MEMBERS
 from gitloop.workspace import Workspace
 
 CALLS_PATH = "loop/cluster/calls.parquet"
@@ -94,7 +94,7 @@ def cluster_failures(
     drawn = map_of(report, (members, clusters), found, vectors, params.embedder.use)
     workspace.write(MEMBERS_PATH, MEMBERS, members)
     workspace.write(CLUSTERS_PATH, CLUSTERS, clusters)
-    workspace.write(CALLS_PATH, CALLS, store.used())
+    keep_calls(workspace, CALLS_PATH, store)
     folder = workspace.root / "loop/cluster"
     write_json(folder / "metrics.json", metrics_of(workspace, report, clusters, found))
     write_text(folder / "map.html", load("reports", "html")().render(drawn))

@@ -22,7 +22,7 @@ from gitloop.core.gate import (
 from gitloop.core.gate import prove as prove_core
 from gitloop.core.score import cases_of, rubrics_of, selected
 from gitloop.errors import DataError
-from gitloop.evaluation import call_store, judge_selected, open_judge
+from gitloop.evaluation import call_store, judge_selected, open_judge, settle_refresh
 from gitloop.protocols import Progress, silent
 from gitloop.records import Case
 from gitloop.steps.gate.loading import Loaded, load
@@ -90,6 +90,7 @@ def aa(
         asked[name] = [replace(case, replicate=r) for case in mine for r in range(times)]
     store = call_store(workspace, _CALLS)
     repeated = judge_selected(workspace, asked, store, progress)
+    settle_refresh(workspace, "loop/gate", store)
     ids = {case.item_id for case in cases}
     return self_test(_only(loaded, ids), repeated, pure)
 
@@ -110,6 +111,7 @@ def prove(directory: Path, *, progress: Progress = silent) -> ProofReport:
         changed = [replace(cases[row_id], output=text) for row_id, text in texts.items()]
         rejudged = judge_selected(workspace, selected(changed, rubrics), store, progress)
         proofs.append(prove_core(loaded.inputs, mutation, rejudged))
+    settle_refresh(workspace, "loop/gate", store)
     return ProofReport(tuple(proofs), loaded.inputs.golden.height)
 
 

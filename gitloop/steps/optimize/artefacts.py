@@ -8,13 +8,12 @@ from typing import Any
 
 from gitloop.core.optimize import History, Trial
 from gitloop.digests import canonical_json
-from gitloop.evaluation import judge_name
+from gitloop.evaluation import judge_name, keep_calls
 from gitloop.reports.proposal import as_markdown
 from gitloop.reports.proposal_plots import as_csv, as_svg, history, pareto, pareto_svg
 from gitloop.steps.optimize.searched import FOLDER, Searched
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import write_json, write_text
-from gitloop.tables import CALLS
 from gitloop.workspace import Workspace
 
 SCHEMA = "gitloop.optimize/v1"
@@ -52,7 +51,7 @@ def save(
     summaries = [_summary(trial) for trial in trials]
     write_text(folder / "report.md", as_markdown(document, summaries))
     _save_plots(workspace, summaries, {name: len(text) for name, text in texts.items()})
-    workspace.write(f"{FOLDER}/calls.parquet", CALLS, store.used())
+    keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
     write_json(folder / "metrics.json", document)
 
 

@@ -29,13 +29,14 @@ from gitloop.core.pairs import (
 )
 from gitloop.core.pairs.reports import LengthReport, SourceReport, length_report, source_reports
 from gitloop.errors import ConfigError, DataError
+from gitloop.evaluation import keep_calls
 from gitloop.protocols import Progress, silent
 from gitloop.records import as_json
 from gitloop.steps.pairs.standing import METRICS_PATH, PATH, REWARDS_PATH
 from gitloop.steps.pairs.world import CALLS_PATH, SCORES_PATH, World
 from gitloop.storage.files import write_json
 from gitloop.storage.votes import read_votes
-from gitloop.tables import CALLS, MEMBERS, PAIRS, REWARDS
+from gitloop.tables import MEMBERS, PAIRS, REWARDS
 from gitloop.workspace import Workspace
 
 SCHEMA = "gitloop.pairs/v2"
@@ -101,7 +102,7 @@ def build_pairs(directory: Path, progress: Progress = silent) -> PairsReport:
     report.dropped["build"] = built.dropped
     workspace.write(PATH, PAIRS, built.pairs)
     workspace.write(REWARDS_PATH, REWARDS, rewarded)
-    workspace.write(CALLS_PATH, CALLS, world.store.used())
+    keep_calls(workspace, CALLS_PATH, world.store)
     write_json(workspace.root / METRICS_PATH, _metrics(report))
     return report
 

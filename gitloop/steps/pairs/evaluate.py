@@ -21,7 +21,7 @@ from gitloop.core.gate import (
 from gitloop.core.pairs.release import Preferred, gain_check, holdout_checks, veto_checks
 from gitloop.digests import sha256_of
 from gitloop.errors import ConfigError, DataError
-from gitloop.evaluation import call_store
+from gitloop.evaluation import call_store, keep_calls
 from gitloop.params import Policy
 from gitloop.plugins import load as plugin
 from gitloop.protocols import Progress, silent
@@ -31,7 +31,6 @@ from gitloop.steps.pairs.policies import answered, preferred
 from gitloop.steps.pairs.standing import PATH, every_golden_row, exportable, standing
 from gitloop.storage.files import md5, write_json, write_text
 from gitloop.storage.looks import Look, look_at
-from gitloop.tables import CALLS
 from gitloop.workspace import Workspace
 
 RELEASE_PATH = "loop/pairs/release.json"
@@ -110,7 +109,7 @@ def evaluate_pairs(directory: Path, progress: Progress = silent) -> ReleaseOutco
         },
     )
     value = document | {"evidence": evidence(inputs, report, judged)}
-    workspace.write(CALLS_PATH, CALLS, store.used())
+    keep_calls(workspace, CALLS_PATH, store)
     write_text(workspace.root / REPORT_PATH, plugin("reports", "html")().render(value))
     write_json(workspace.root / RELEASE_PATH, document)
     return ReleaseOutcome(RELEASE_PATH, document)

@@ -7,7 +7,7 @@ import polars as pl
 from gitloop.core.score import rubrics_of, unknown_rubrics
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError, DataError
-from gitloop.evaluation import BoundJudge, open_judges, refuse_silent_changes, require_dependencies
+from gitloop.evaluation import BoundJudge, open_judges, require_dependencies
 from gitloop.workspace import Workspace
 
 FOLDER = "loop/score"
@@ -82,5 +82,4 @@ def judges_of(workspace: Workspace, rows: pl.DataFrame) -> list[BoundJudge]:
         workspace, sorted({name for own in rubrics_of(rows).values() for name in own})
     )
     require_dependencies(workspace, "gitloop score", judges)
-    refuse_silent_changes(workspace, [bound.rubric for bound in judges])
     return judges

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,15 @@ from gitloop.evaluation import (
     BoundJudge,
     call_store,
     judge_selected,
+    keep_calls,
     run_target,
     with_outputs,
 )
 from gitloop.protocols import Progress, silent
 from gitloop.steps.score.inputs import FOLDER, golden_rows, judges_of, require_sets
-from gitloop.steps.score.refreshing import drift_json, drift_of
 from gitloop.storage.files import write_json
 from gitloop.storage.golden import digest
-from gitloop.tables import CALLS, OUTPUTS, SCORES
+from gitloop.tables import OUTPUTS, SCORES
 from gitloop.workspace import Workspace
 
 SCHEMA = "gitloop.score/v1"
@@ -118,16 +118,11 @@ def score(directory: Path, progress: Progress = silent, *, calls: str | None = N
         n_called=store.n_misses,
         n_recorded=store.n_hits,
         spent_usd=round(store.spent_usd, 6),
-        drift=drift_of(store),
     )
     workspace.write(f"{FOLDER}/outputs.parquet", OUTPUTS, outputs)
     workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)
-    workspace.write(f"{FOLDER}/calls.parquet", CALLS, store.used())
     write_json(workspace.root / FOLDER / "metrics.json", _metrics(workspace, report, judges))
-    if report.drift is not None:
-        write_json(workspace.root / FOLDER / "drift.json", drift_json(report.drift))
-        store.finish()
-    return report
+    return replace(report, drift=keep_calls(workspace, f"{FOLDER}/calls.parquet", store))
 
 
 def _scored_set(

@@ -10,11 +10,11 @@ import polars as pl
 
 from gitloop.core.score import RubricScores, summarise
 from gitloop.errors import ConfigError, DataError
-from gitloop.evaluation import call_store, judge_cases
+from gitloop.evaluation import call_store, judge_cases, keep_calls
 from gitloop.protocols import Progress, silent
 from gitloop.records import Case
 from gitloop.storage.parts import read_parts
-from gitloop.tables import CALLS, SCORES, TRACES
+from gitloop.tables import SCORES, TRACES
 from gitloop.workspace import Workspace
 
 FOLDER = "loop/traces"
@@ -76,7 +76,7 @@ def score_traces(
     cases = [_case(row) for row in told.iter_rows(named=True)]
     scores = judge_cases(workspace, names, cases, store, progress)
     workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)
-    workspace.write(f"{FOLDER}/calls.parquet", CALLS, store.used())
+    keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
     return TracesReport(
         n_traces=traces.height,
         n_silent=traces.height - told.height,

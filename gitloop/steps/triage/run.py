@@ -22,11 +22,12 @@ from gitloop.core.triage import (
 from gitloop.digests import sha256_of
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError
-from gitloop.evaluation import call_store
+from gitloop.evaluation import call_store, settle_refresh
 from gitloop.protocols import Progress, silent
 from gitloop.steps.triage.agent import Investigation, Staff
 from gitloop.steps.triage.files import brief_path, read_brief, write_brief
 from gitloop.steps.triage.models import Asked, require_price
+from gitloop.storage.calls import CallStore
 from gitloop.storage.parts import read_parts
 from gitloop.tables import CLUSTERS, JOINED, MEMBERS, TRACES
 from gitloop.workspace import Workspace
@@ -132,7 +133,8 @@ def triage(
         events=workspace.read("loop/join/joined.parquet", JOINED),
         traces=read_parts(workspace.root, workspace.dvc, "data/traces", TRACES),
     )
-    staff = None if extractive else _staff(workspace)
+    store = call_store(workspace, "")
+    staff = None if extractive else _staff(workspace, store)
     chosen = _chosen(wanted, data.clusters)
     lines, usd = [], 0.0
     for done, cluster in enumerate(chosen):
@@ -142,6 +144,7 @@ def triage(
         usd += (value.get("spent") or {}).get("cost_usd") or 0.0
         lines.append(_line(value, state, len(unverified(value, casebook.holds))))
     progress("triage", len(chosen), len(chosen))
+    settle_refresh(workspace, "loop/triage", store)
     return TriageReport(tuple(lines), round(usd, 9))
 
 
@@ -162,11 +165,10 @@ def _chosen(wanted: Sequence[str], clusters: pl.DataFrame) -> list[dict[str, Any
     return [row for row in rows if row["cluster_id"] in chosen]
 
 
-def _staff(workspace: Workspace) -> Staff | None:
+def _staff(workspace: Workspace, store: CallStore) -> Staff | None:
     pins = workspace.params.triage
     if pins.agent is None:
         return None
-    store = call_store(workspace, "")
     agent = Asked("agent", pins.agent, store)
     reader = Asked("reader", pins.reader, store) if pins.reader else None
     verifier = Asked("verifier", pins.verifier or pins.agent, store)
