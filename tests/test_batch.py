@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from gitloop.llm import ChatRequest, Completion, Settings
+from gitloop.llm import ChatRequest, Completion, Limits, Settings
 from gitloop.llm.batch import BatchClient
 from tests.endpoints import said
 
@@ -182,7 +182,7 @@ def test_a_batch_that_expires_is_forgotten(tmp_path: Path) -> None:
 def test_a_budget_refuses_a_batch_that_is_larger(tmp_path: Path) -> None:
     """Nothing is submitted that the budget does not cover."""
     with batches(Server()) as server:
-        found = ask(server, tmp_path, "a", "b", "c", max_calls=2)
+        found = ask(server, tmp_path, "a", "b", "c", limits=Limits(calls=2))
         assert {one.error for one in found} == {
             "the budget of 2 calls is spent: a batch of 3 calls is more"
         }

@@ -12,12 +12,21 @@ import pytest
 
 from gitloop.arguments import check
 from gitloop.errors import ConfigError
-from gitloop.llm import SETTINGS, ChatRequest, Completion, Settings, settings
+from gitloop.llm import (
+    SETTINGS,
+    ChatRequest,
+    Completion,
+    Limits,
+    Settings,
+    begin_run,
+    settings,
+)
 from gitloop.llm.client import ChatClient
 from gitloop.llm.limits import Gate, wait_s
 from tests.endpoints import Reply, Respond, endpoint, refused, said
 
 HELLO = ChatRequest("m", ({"role": "user", "content": "hello"},), {"temperature": 0.0})
+PRICED: dict[str, Any] = {"input_usd": 2.0, "output_usd": 8.0}
 SHAPED = ChatRequest("m", HELLO.messages, {"max_tokens": 5}, {"type": "object"})
 
 
@@ -261,23 +270,46 @@ def test_max_tokens_is_renamed_where_the_server_wants_it() -> None:
 @pytest.mark.parametrize(
     ("limits", "n_asked", "words"),
     [
-        ({"max_calls": 3}, 3, "the budget of 3 calls is spent"),
-        ({"max_tokens": 250}, 3, "the budget of 250 tokens is spent"),
-        (
-            {"max_usd": 0.0005, "input_usd": 2.0, "output_usd": 8.0},
-            2,
-            "the budget of 0.0005 US dollars is spent",
-        ),
+        (Limits(calls=3), 3, "the budget of 3 calls is spent"),
+        (Limits(tokens=250), 3, "the budget of 250 tokens is spent"),
+        (Limits(usd=0.0005), 2, "the budget of 0.0005 US dollars is spent"),
     ],
 )
-def test_a_budget_stops_cleanly(limits: dict[str, Any], n_asked: int, words: str) -> None:
+def test_a_budget_stops_cleanly(limits: Limits, n_asked: int, words: str) -> None:
     """What was answered stays; the rest is an error that names the budget."""
     with endpoint(lambda *_: said("hi")) as server:
-        client = ChatClient(Settings(server.url, concurrency=1, **limits))
+        client = ChatClient(Settings(server.url, concurrency=1, limits=limits, **PRICED))
         found = [one for _, one in sorted(client.stream([HELLO] * 6))]
         assert [one.status for one in found] == ["ok"] * n_asked + ["error"] * (6 - n_asked)
         assert found[-1].error == words
         assert len(server.asked) == n_asked
+
+
+@pytest.mark.parametrize(
+    ("limits", "n_asked"), [(Limits(calls=3), 3), (Limits(tokens=250), 3), (Limits(usd=0.0005), 2)]
+)
+def test_the_budget_of_a_run_is_shared_by_all_that_is_called(limits: Limits, n_asked: int) -> None:
+    """Two clients together make no more calls than the run allows; the next run begins anew."""
+    with endpoint(lambda *_: said("hi")) as server:
+        for _ in range(2):
+            server.asked.clear()
+            begin_run(limits)
+            found = []
+            for _ in range(2):
+                client = ChatClient(Settings(server.url, concurrency=1, **PRICED))
+                found += [one for _, one in client.stream([HELLO] * 2)]
+            assert [one.status for one in found] == ["ok"] * n_asked + ["error"] * (4 - n_asked)
+            assert found[-1].error.startswith("the run's budget of ")
+            assert len(server.asked) == n_asked
+    begin_run(Limits())
+
+
+def test_a_run_with_a_budget_of_dollars_calls_nothing_without_a_price() -> None:
+    """What has no price could never be counted."""
+    begin_run(Limits(usd=1.0))
+    with pytest.raises(ConfigError, match="no price"):
+        list(ChatClient(Settings("http://127.0.0.1:1")).stream([HELLO]))
+    begin_run(Limits())
 
 
 def given(**said_: Any) -> dict[str, Any]:  # noqa: ANN401

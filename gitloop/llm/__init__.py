@@ -5,16 +5,19 @@ client itself is imported when the first request is made, so that a replay never
 """
 
 from gitloop.llm.chats import Chats, open_chats, open_litellm
+from gitloop.llm.limits import begin_run
 from gitloop.llm.messages import ChatRequest, Completion
-from gitloop.llm.settings import SETTINGS, Price, Settings, settings
+from gitloop.llm.settings import SETTINGS, Limits, Price, Settings, settings
 
 __all__ = [
     "SETTINGS",
     "ChatRequest",
     "Chats",
     "Completion",
+    "Limits",
     "Price",
     "Settings",
+    "begin_run",
     "open_chats",
     "open_litellm",
     "settings",

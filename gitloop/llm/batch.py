@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gitloop.llm.limits import Budget
+from gitloop.llm.limits import Purse
 from gitloop.llm.messages import ChatRequest, Completion, payload, read_completion, words_of
 from gitloop.llm.settings import Settings
 from gitloop.llm.transport import BrokenError, Reply, TooLateError, Transport
@@ -62,13 +62,14 @@ class BatchClient:
     ) -> None:
         self._settings = settings
         self._transport = Transport(settings)
-        self._budget = Budget(settings)
+        self._purse = Purse(settings)
         self._folder = folder
         self._clock = clock
         self._sleep = sleep
 
     def stream(self, requests: Sequence[ChatRequest]) -> Iterator[tuple[int, Completion]]:
         """The place and completion of each request, a batch at a time."""
+        self._purse.join_run()
         bodies = [payload(request, "json_schema") for request in requests]
         places = {name: place for place, name in enumerate(_names(bodies))}
         waiting = dict(places)
@@ -97,7 +98,7 @@ class BatchClient:
     def _afford(self, n_calls: int) -> str:
         """Why so many calls are more than the budget allows, or ""."""
         for _ in range(n_calls):
-            if spent := self._budget.take():
+            if spent := self._purse.take():
                 return f"{spent}: a batch of {n_calls} calls is more"
         return ""
 
@@ -204,7 +205,7 @@ class BatchClient:
                 yield name, Completion("error", error=told)
                 continue
             found, _ = read_completion(body.encode())
-            cost = self._budget.pay(found.n_input_tokens, found.n_output_tokens)
+            cost = self._purse.pay(found.n_input_tokens, found.n_output_tokens)
             yield name, replace(found, cost_usd=cost)
 
     def _ask(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
-from gitloop.llm.limits import Budget, Gate, wait_s
+from gitloop.llm.limits import Gate, Purse, wait_s
 from gitloop.llm.messages import ChatRequest, Completion, payload, read_completion, words_of
 from gitloop.llm.settings import Settings
 from gitloop.llm.transport import BrokenError, Reply, TooLateError, Transport
@@ -69,7 +69,7 @@ class ChatClient:
         self._settings = settings
         self._transport: Posting = transport or Transport(settings)
         self._gate = Gate(settings.concurrency)
-        self._budget = Budget(settings)
+        self._purse = Purse(settings)
         self._clock = clock
         self._sleep = sleep
         self._learned = _LEARNED.setdefault(settings.base_url, _Learned())
@@ -77,7 +77,12 @@ class ChatClient:
         self._lock = threading.Lock()
 
     def stream(self, requests: Sequence[ChatRequest]) -> Iterator[tuple[int, Completion]]:
-        """The place and completion of each request, as they come."""
+        """The place and completion of each request, as they come.
+
+        Raises:
+            ConfigError: The run has a budget of dollars, and no price is known here.
+        """
+        self._purse.join_run()
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for place in range(len(requests)):
             waiting.put(place)
@@ -114,7 +119,7 @@ class ChatClient:
         for attempt in range(1, self._settings.attempts + 1):
             if self._hopeless is not None:
                 return self._hopeless
-            spent = self._budget.take()
+            spent = self._purse.take()
             if spent:
                 return Completion("error", error=spent)
             completion, retry_after = self._attempt(request)
@@ -194,5 +199,5 @@ class ChatClient:
     def _read(self, reply: Reply, latency_s: float) -> tuple[Completion, str | None]:
         """The completion in a 200; a body that is none may be asked for again."""
         found, may_help = read_completion(reply.body, latency_s)
-        cost = self._budget.pay(found.n_input_tokens, found.n_output_tokens)
+        cost = self._purse.pay(found.n_input_tokens, found.n_output_tokens)
         return replace(found, cost_usd=cost), "" if may_help else None

@@ -55,7 +55,7 @@ class EmbeddingClient(ChatClient):
             model=str(value.get("model") or ""),
             n_input_tokens=n_input,
             latency_s=latency_s,
-            cost_usd=self._budget.pay(n_input, 0),
+            cost_usd=self._purse.pay(n_input, 0),
         )
         return completion, None
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from gitloop.llm.settings import Settings
+from gitloop.errors import ConfigError
+from gitloop.llm.settings import Limits, Settings
 
 _GROWTH = 5
 """Good answers in a row, per slot, after which one more call may run."""
@@ -98,14 +100,16 @@ def _asked(retry_after: str) -> float | None:
 
 
 class Budget:
-    """What a run may still spend.
+    """What may still be spent.
 
     Args:
-        settings: The limits, and what a token costs.
+        limits: The limits.
+        whose: What is spent, e.g. "the run's budget".
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, limits: Limits, whose: str = "the budget") -> None:
+        self.limits = limits
+        self._whose = whose
         self._lock = threading.Lock()
         self._calls = 0
         self._tokens = 0
@@ -113,23 +117,68 @@ class Budget:
 
     def take(self) -> str:
         """Count a call about to be made; what is spent already, in words, or ""."""
-        limits = self._settings
+        limits = self.limits
         with self._lock:
             spent = ""
-            if limits.max_calls is not None and self._calls >= limits.max_calls:
-                spent = f"the budget of {limits.max_calls} calls is spent"
-            elif limits.max_tokens is not None and self._tokens >= limits.max_tokens:
-                spent = f"the budget of {limits.max_tokens} tokens is spent"
-            elif limits.max_usd is not None and self._usd >= limits.max_usd:
-                spent = f"the budget of {limits.max_usd:g} US dollars is spent"
+            if limits.calls is not None and self._calls >= limits.calls:
+                spent = f"{limits.calls} calls"
+            elif limits.tokens is not None and self._tokens >= limits.tokens:
+                spent = f"{limits.tokens} tokens"
+            elif limits.usd is not None and self._usd >= limits.usd:
+                spent = f"{limits.usd:g} US dollars"
             if not spent:
                 self._calls += 1
-            return spent
+            return f"{self._whose} of {spent} is spent" if spent else ""
+
+    def pay(self, n_tokens: int, usd: float | None) -> None:
+        """Count what an answer cost."""
+        with self._lock:
+            self._tokens += n_tokens
+            self._usd += usd or 0.0
+
+
+_RUN: ContextVar[Budget | None] = ContextVar("run", default=None)
+
+
+def begin_run(limits: Limits) -> None:
+    """From now on, whatever this thread asks of any endpoint counts against these limits too."""
+    _RUN.set(Budget(limits, "the run's budget"))
+
+
+class Purse:
+    """What an endpoint's client may still spend: its own budget, and that of the run.
+
+    Args:
+        settings: The client's limits, and what a token costs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._price = settings.price
+        self._budgets = [Budget(settings.limits)]
+
+    def join_run(self) -> None:
+        """Share the budget of the run that this thread is in.
+
+        Raises:
+            ConfigError: It is one of dollars, and the client knows no price.
+        """
+        run = _RUN.get()
+        if run is None:
+            return
+        if run.limits.usd is not None and self._price.of(0, 0) is None:
+            raise ConfigError(
+                "params.yaml: calls.budget.usd is set, and a model that is called has no price",
+                hint="add price: {input: …, output: …} to its parameters",
+            )
+        self._budgets[1:] = [run]
+
+    def take(self) -> str:
+        """Count a call about to be made; what is spent already, in words, or ""."""
+        return next(filter(None, (budget.take() for budget in self._budgets)), "")
 
     def pay(self, n_input: int, n_output: int) -> float | None:
         """Count an answer's tokens; its price in US dollars, or None where none is known."""
-        usd = self._settings.price.of(n_input, n_output)
-        with self._lock:
-            self._tokens += n_input + n_output
-            self._usd += usd or 0.0
+        usd = self._price.of(n_input, n_output)
+        for budget in self._budgets:
+            budget.pay(n_input + n_output, usd)
         return None if usd is None else round(usd, 9)

@@ -14,9 +14,9 @@ from gitloop.errors import ConfigError
 DEFAULT_URL = "https://api.openai.com/v1"
 
 _BUDGET = {
-    "calls": Argument("integer", "most calls of one run", default=None, low=1),
-    "tokens": Argument("integer", "most tokens of one run", default=None, low=1),
-    "usd": Argument("number", "most US dollars of one run; needs price", default=None, low=0),
+    "calls": Argument("integer", "most calls by this pin in a run", default=None, low=1),
+    "tokens": Argument("integer", "most tokens by this pin in a run", default=None, low=1),
+    "usd": Argument("number", "most US dollars by it; needs price", default=None, low=0),
 }
 _PRICE = {
     "input": Argument("number", "US dollars for a million tokens read", low=0),
@@ -34,7 +34,7 @@ SETTINGS = {
     "timeout_s": Argument("number", "seconds for one whole answer", default=120.0, low=0.001),
     "attempts": Argument("integer", "most attempts of one call", default=6, low=1, high=100),
     "max_wait_s": Argument("number", "most seconds that one call waits", default=120.0, low=0),
-    "budget": Argument("mapping", "calls, tokens and usd of one run", default={}),
+    "budget": Argument("mapping", "calls, tokens and usd of this pin in one run", default={}),
     "price": Argument("mapping", "input and output, US dollars a million tokens", default={}),
     "batch": Argument("flag", "whether calls go through the batch API", default=False),
     "batch_wait_s": Argument("number", "most seconds for a batch", default=90_000.0, low=0),
@@ -79,6 +79,21 @@ _ANSWER_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be spent.
+
+    Attributes:
+        calls: Most calls, or None.
+        tokens: Most tokens, read and written, or None.
+        usd: Most US dollars, or None.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How an endpoint is reached and how hard it is pressed.
 
@@ -90,9 +105,7 @@ class Settings:
         timeout_s: Seconds for one whole answer.
         attempts: Most attempts of one call, ≥ 1.
         max_wait_s: Most seconds that one call waits between its attempts, all together.
-        max_calls: Most calls of one run, or None.
-        max_tokens: Most tokens of one run, or None.
-        max_usd: Most US dollars of one run, or None.
+        limits: What may be spent at it in one run.
         input_usd: US dollars for a million tokens read, or None.
         output_usd: US dollars for a million tokens written, or None.
         is_batch: Whether calls go through the batch API.
@@ -107,9 +120,7 @@ class Settings:
     timeout_s: float = 120.0
     attempts: int = 6
     max_wait_s: float = 120.0
-    max_calls: int | None = None
-    max_tokens: int | None = None
-    max_usd: float | None = None
+    limits: Limits = Limits()
     input_usd: float | None = None
     output_usd: float | None = None
     is_batch: bool = False
@@ -151,9 +162,7 @@ def settings(given: Mapping[str, Any], *, where: str) -> Settings:
         timeout_s=float(given["timeout_s"]),
         attempts=given["attempts"],
         max_wait_s=float(given["max_wait_s"]),
-        max_calls=budget["calls"],
-        max_tokens=budget["tokens"],
-        max_usd=budget["usd"],
+        limits=Limits(budget["calls"], budget["tokens"], budget["usd"]),
         input_usd=price.get("input"),
         output_usd=price.get("output"),
         is_batch=given["batch"],

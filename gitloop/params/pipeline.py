@@ -156,16 +156,32 @@ CallMode = Literal["record", "replay", "refresh", "off"]
 CALL_MODES: tuple[str, ...] = get_args(CallMode)
 
 
+class CallBudget(Strict):
+    """What one run of a command may spend on language models and embedders, all together.
+
+    Attributes:
+        calls: Most calls, or null.
+        tokens: Most tokens, read and written, or null.
+        usd: Most US dollars, or null; every model that is called then needs a price.
+    """
+
+    calls: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)
+    usd: float | None = Field(default=None, gt=0)
+
+
 class Calls(Strict):
     """The call store.
 
     Attributes:
+        budget: What one run may spend; what was answered before is kept.
         mode: record (call and append on a miss), replay (a miss is an error), refresh (call
             again what is known, append, and report the drift) or off.
             The environment variable GITLOOP_CALLS_MODE decides where it is set.
     """
 
     mode: CallMode = "record"
+    budget: CallBudget = CallBudget()
 
 
 class Score(Strict):

@@ -17,16 +17,14 @@ _AGAIN = "That was not the JSON object that was asked for. Answer with nothing b
 
 
 @dataclass(frozen=True, slots=True)
-class Pointwise:
-    """One text, judged by itself.
+class Criterion:
+    """A rubric's criterion, as a model is asked by it.
 
     Attributes:
         form: The rubric's criterion and verdicts.
-        examples: What people said of other rows.
     """
 
     form: Form
-    examples: Examples
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -37,6 +35,45 @@ class Pointwise:
         """Nothing."""
         return {}
 
+    def again(self, said: str) -> Messages:
+        """The answer, quoted, and the shape once more."""
+        return [
+            {"role": "assistant", "content": said},
+            {"role": "user", "content": f"{_AGAIN} {self.form.shape}"},
+        ]
+
+    def put(self, subject: tuple[str, str], mark: str, told: str, question: str) -> Messages:
+        """The system's and the user's message.
+
+        Args:
+            subject: What is judged, e.g. "one text", and the first of the marked fields.
+            mark: What the texts are marked with.
+            told: The marked texts.
+            question: What is asked about them.
+        """
+        user = f"""\
+Criterion ({self.form.name}):
+{self.form.instructions.strip()}
+
+{told}
+
+{question} Answer with one JSON object: {self.form.shape}"""
+        return [
+            {"role": "system", "content": _system(*subject, mark, self.form.shape)},
+            {"role": "user", "content": user},
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise(Criterion):
+    """One text, judged by itself.
+
+    Attributes:
+        examples: What people said of other rows.
+    """
+
+    examples: Examples
+
     def messages(self, case: Case) -> Messages:
         """The system's and the user's message for a case."""
         given = shown(self.form.show, case)
@@ -46,21 +83,8 @@ class Pointwise:
         told = "".join(_example(one, self.form, mark) for one in examples)
         if told:
             told = f"What people decided about other rows by this criterion:\n\n{told}"
-        user = f"""\
-Criterion ({self.form.name}):
-{self.form.instructions.strip()}
-
-{told}{material(given, mark)}
-
-Judge the output by the criterion. Answer with one JSON object: {self.form.shape}"""
-        return [
-            {"role": "system", "content": system("one text", "output", mark, self.form.shape)},
-            {"role": "user", "content": user},
-        ]
-
-    def again(self, said: str) -> Messages:
-        """The answer, quoted, and the shape once more."""
-        return again(said, self.form.shape)
+        question = "Judge the output by the criterion."
+        return self.put(("one text", "output"), mark, told + material(given, mark), question)
 
     def read(self, text: str) -> Judgement:
         """The judgement in an answer."""
@@ -84,7 +108,7 @@ def material(given: Mapping[str, str], mark: str) -> str:
     )
 
 
-def system(what: str, first: str, mark: str, shape: str) -> str:
+def _system(what: str, first: str, mark: str, shape: str) -> str:
     """The system's message."""
     return f"""\
 You are a careful evaluator. You judge {what} by one criterion and by nothing else.
@@ -105,14 +129,6 @@ def mark_of(given: Mapping[str, str], texts: list[str]) -> str:
     while any(mark in text for text in texts):
         mark = hashlib.sha256(mark.encode()).hexdigest()[:12]
     return mark
-
-
-def again(said: str, shape: str) -> Messages:
-    """The messages that follow an answer which did not parse."""
-    return [
-        {"role": "assistant", "content": said},
-        {"role": "user", "content": f"{_AGAIN} {shape}"},
-    ]
 
 
 def _example(example: Example, form: Form, mark: str) -> str:

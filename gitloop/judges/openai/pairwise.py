@@ -7,38 +7,30 @@ with the order says nothing about the texts, and scores 0.5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from gitloop.judges.openai.asking import again, mark_of, material, shown, system
-from gitloop.judges.openai.reading import Form, schema, verdict
+from gitloop.judges.openai.asking import Criterion, mark_of, material, shown
+from gitloop.judges.openai.reading import verdict
 from gitloop.judges.openai.shape import Messages
 from gitloop.records import Case, Judgement
 
 VERDICTS = {"first": 1.0, "second": 0.0, "tie": 0.5}
 
 
+_QUESTION = """\
+Which of the two texts, first or second, meets the criterion better? Their order says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
-class Pairwise:
-    """Two texts in one of their orders.
+class Pairwise(Criterion):
+    """Two texts in one of their orders; the form's verdicts are `VERDICTS`.
 
     Attributes:
-        form: The criterion; its verdicts are `VERDICTS`.
         is_swapped: Whether the reference stands first.
     """
 
-    form: Form
     is_swapped: bool
-
-    @property
-    def schema(self) -> Mapping[str, Any]:
-        """The schema of an answer."""
-        return schema(self.form)
-
-    def parameters(self, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 -- the shape's
-        """Nothing."""
-        return {}
 
     def messages(self, case: Case) -> Messages:
         """The system's and the user's message for a case."""
@@ -47,22 +39,7 @@ class Pairwise:
         first, second = reversed(pair) if self.is_swapped else pair
         given = {**shown(asked, case), "first": first, "second": second}
         mark = mark_of(given, list(given.values()))
-        user = f"""\
-Criterion ({self.form.name}):
-{self.form.instructions.strip()}
-
-{material(given, mark)}
-
-Which of the two texts, first or second, meets the criterion better? Their order says nothing. \
-Answer with one JSON object: {self.form.shape}"""
-        return [
-            {"role": "system", "content": system("two texts", "first", mark, self.form.shape)},
-            {"role": "user", "content": user},
-        ]
-
-    def again(self, said: str) -> Messages:
-        """The answer, quoted, and the shape once more."""
-        return again(said, self.form.shape)
+        return self.put(("two texts", "first"), mark, material(given, mark), _QUESTION)
 
     def read(self, text: str) -> Judgement:
         """1 where the output wins in this order, 0 where it loses."""
