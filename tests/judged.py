@@ -69,7 +69,7 @@ def judged_repository(
         return said(json.dumps({"reason": REASON, "score": score[-1](shown)}))
 
     with endpoint(respond) as found:
-        repository = labelled_repository(root, n)
+        repository = labelled_repository(root, n, ASKED)
         write_judge(repository, found)
         label_all(repository, n)
         yield repository

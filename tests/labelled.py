@@ -105,15 +105,16 @@ scorer:
 CONTEXT = "Refunds are paid within thirty days to the card that was charged."
 
 
-def labelled_repository(root: Path, n: int = 60) -> Repository:
+def labelled_repository(root: Path, n: int = 60, rubric: str = RUBRIC) -> Repository:
     """A repository with traces, of which every second answer is invented, and no labels yet.
 
     Args:
         root: Where to make it.
         n: Traces, named t000, t001, …
+        rubric: The text of the rubric "grounded".
     """
     repository = Repository.create(root)
-    repository.gen({"params.yaml": PARAMS, "rubrics/grounded.yaml": RUBRIC}, commit="Set up")
+    repository.gen({"params.yaml": PARAMS, "rubrics/grounded.yaml": rubric}, commit="Set up")
     invented = "Call our office in Lisbon on Sundays and ask for Pedro."
     outputs = [CONTEXT if n % 2 else invented for n in range(n)]
     rows = traces([f"t{n:03}" for n in range(n)], context=CONTEXT, output=outputs)

@@ -1,6 +1,7 @@
 """The local judge: a deterministic metric, with no model and no network.
 
-A rubric says which one: `scorer: {local: {metric: contains, all: [refund]}}`.
+A rubric says which one: `scorer: {local: {metric: contains, all: [refund]}}`. One metric,
+`embedding`, may ask an embeddings endpoint: its calls go through the call store like any other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gitloop.documents import nearest
 from gitloop.errors import ConfigError
 from gitloop.judges.metrics import NAMES, metric
 from gitloop.judges.metrics.metric import unjudgeable
+from gitloop.llm import Price
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case, Judgement
 
@@ -23,11 +25,12 @@ class LocalJudge:
 
     id: ClassVar[str] = "local"
     version: ClassVar[str] = "1"
-    is_pure: ClassVar[bool] = True
+    is_pure: bool = True
+    """Whether it calls nobody."""
 
     def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:  # noqa: ARG002 -- the protocol's
         where = f"rubrics/{rubric.name}.yaml: scorer.local"
-        check(pin.parameters, {}, where=f"params.yaml: rubrics.{rubric.name}.judge.parameters")
+        pinned = f"params.yaml: rubrics.{rubric.name}.judge"
         form = dict(rubric.scorer[self.id])
         name = form.pop("metric", None)
         if name not in NAMES:
@@ -41,8 +44,19 @@ class LocalJudge:
             )
         self._metric = metric(name)
         self._arguments = check(form, self._metric.arguments, where=where)
+        self.is_pure = not self._metric.is_remote(self._arguments)
+        self._price = Price()
+        if self.is_pure:
+            check(pin.parameters, {}, where=f"{pinned}.parameters")
+            made = self._arguments
+        else:
+            made = {**self._arguments, "pin": _reached(pin, pinned)}
+            told = pin.parameters.get("price") or {}
+            self._price = Price(told.get("input"), told.get("output"))
+            decisive = {"model": pin.model, "extra": pin.parameters.get("extra", {})}
+            self._arguments = {**self._arguments, **decisive}
         try:
-            self._score = self._metric.make(self._arguments)
+            self._score = self._metric.make(made)
         except ValueError as error:
             raise ConfigError(
                 f"{where}.{error}", hint=f"edit rubrics/{rubric.name}.yaml"
@@ -65,14 +79,16 @@ class LocalJudge:
         ]
         judged = iter(self._score(able))
         judgements = [unjudgeable(lack) if lack else next(judged) for lack in lacks]
-        return [
-            Answer("ok", {"status": found.status, "score": found.score, "reason": found.reason})
-            for found in judgements
-        ]
+        return [_answer(found) for found in judgements]
 
     def read(self, answer: Answer) -> Judgement:
         """The judgement in an answer."""
         return Judgement(**answer.value)
+
+    def estimate(self, request: Mapping[str, Any]) -> tuple[int, int, float | None]:
+        """Tokens read and written by a remote metric's request, and US dollars, if priced."""
+        texts = [{"content": text} for text in request["row"].values() if text is not None]
+        return self._price.estimate(texts, 0)
 
     def _lack(self, row: Mapping[str, str | None]) -> str:
         """Why the metric cannot take the row, or ""."""
@@ -82,3 +98,21 @@ class LocalJudge:
         if not self._metric.takes_empty and not str(row["output"]).strip():
             return "the output is empty"
         return ""
+
+
+def _reached(pin: JudgePin, where: str) -> dict[str, Any]:
+    """The model and the way to it, as the pin of a remote metric has them.
+
+    Raises:
+        ConfigError: The pin names no model.
+    """
+    if pin.model is None:
+        raise ConfigError(f"{where}.model is missing", hint="name the model, with its version")
+    return {"model": pin.model, **pin.parameters}
+
+
+def _answer(found: Judgement) -> Answer:
+    """The judgement as an answer; one that a server did not give is none."""
+    if found.status not in ("ok", "missing"):
+        return Answer(found.status, error=found.reason)
+    return Answer("ok", {"status": found.status, "score": found.score, "reason": found.reason})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from gitloop.judges.local import LocalJudge
 from gitloop.judges.metrics.content import language, personal_data
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Case, Judgement
+from gitloop.storage.calls import CallStore
+from tests.endpoints import Reply, endpoint, refused
 
 
 def judged(output: str, metric: str, asked: str = "q", **arguments: Any) -> Judgement:  # noqa: ANN401
@@ -97,6 +100,40 @@ def test_a_national_number_counts_where_its_country_is_named() -> None:
     """Without a region a number without a country code is just digits."""
     assert personal_data("Call 030 901820 today") == []
     assert personal_data("Call 030 901820 today", ("DE",)) == ["phone number"]
+
+
+MEANINGS = {"money back": [1.0, 0.0], "a refund": [0.6, 0.8], "the sofa": [0.0, -1.0]}
+
+
+def embedded(payload: dict[str, Any], _nth: int) -> Reply:
+    """The vector of each text of a request; no vector for what is not known."""
+    if any(text not in MEANINGS for text in payload["input"]):
+        return refused(400, "it cannot embed that")
+    rows = [{"index": n, "embedding": MEANINGS[t]} for n, t in enumerate(payload["input"])]
+    body = {"data": rows, "model": "served", "usage": {"prompt_tokens": 3}}
+    return Reply(body=json.dumps(body).encode())
+
+
+def test_meanings_are_compared_by_an_endpoint(tmp_path: Path) -> None:
+    """The cosine of two vectors; a recorded call is not made again, and a failure is no score."""
+    form = {"local": {"metric": "embedding", "embedder": "openai"}}
+    rubric = Rubric(name="x", version="1", scorer=form)
+    cases = [Case(text, "q", reference="money back", output=text) for text in MEANINGS]
+    with endpoint(embedded) as server:
+        pin = JudgePin(use="local", model="m", parameters={"base_url": server.url})
+        judge = LocalJudge(rubric, pin, Path())
+        requests = [judge.request(case) for case in cases]
+        assert server.url not in json.dumps(requests)
+        for _ in range(2):
+            answers = CallStore(tmp_path, "record").ask("judge", requests, judge.call)
+            assert [judge.read(answer).score for answer in answers] == [1.0, 0.6, 0.0]
+            assert len(server.asked) == 1
+        assert sorted(server.asked[0]["input"]) == sorted(MEANINGS)
+        (failed,) = judge.call([judge.request(Case("a", "q", reference="a", output="b"))])
+        assert (failed.status, failed.value) == ("error", {})
+        assert "it cannot embed that" in failed.error
+    with pytest.raises(ConfigError, match=r"judge\.model is missing"):
+        LocalJudge(rubric, JudgePin(), Path())
 
 
 def test_meanings_are_compared_by_an_embedder() -> None:

@@ -166,3 +166,14 @@ def test_a_broken_commit_is_told(labelled: Repository) -> None:
     report = history(labelled.root)
     assert len(report.unreadable) == 1
     assert len(report.rubrics["grounded"]) == 1
+
+
+def test_a_text_that_changed_without_its_version_is_refused(labelled: Repository) -> None:
+    """Scores of both texts would mix: nothing is judged and nothing written."""
+    calibrate(labelled.root)
+    before = labelled.read("loop/calibrate/thresholds.json")
+    changed = labelled.read("rubrics/grounded.yaml").replace("metric: grounded", "metric: one_line")
+    labelled.gen({"rubrics/grounded.yaml": changed})
+    with pytest.raises(ConfigError, match="is version 1, and so is another text of it"):
+        calibrate(labelled.root)
+    assert labelled.read("loop/calibrate/thresholds.json") == before

@@ -10,14 +10,16 @@ import pytest
 
 from gitloop.cli.main import invoke
 from gitloop.core.calls import drift
-from gitloop.errors import ConfigError, DataError
+from gitloop.errors import ApiError, ConfigError, DataError
 from gitloop.records import Answer
 from gitloop.steps import calls as steps
+from gitloop.steps.calibrate import calibrate
 from gitloop.steps.score import plan_score, score, score_history, score_traces
 from gitloop.storage.calls import CallStore
 from gitloop.storage.dvc import Dvc
 from tests.endpoints import Reply, endpoint, said
 from tests.evaluated import APP, PARAMS, evaluated, golden_rows, promote
+from tests.judged import judged_repository
 from tests.labelled import labelled_repository
 from tests.repositories import Repository
 
@@ -252,3 +254,31 @@ def test_traces_are_judged_as_they_are(tmp_path: Path) -> None:
     assert (report.n_traces, report.n_silent, report.rubrics[0].n) == (6, 0, 6)
     assert (repository.root / report.path).is_file()
     assert invoke(["score", "--traces", "--rubric", "other", "-C", str(repository.root)]) == 4
+
+
+def test_whatever_refreshes_tells_its_drift(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calibrate asks again too, and says beside its calls what is decided otherwise."""
+    judges = [lambda shown: 0.2 if "Pedro" in shown else 0.8]
+    with judged_repository(tmp_path / "repository", judges, 30) as repository:
+        calibrate(repository.root)
+        judges.append(lambda shown: 0.4 if "Pedro" in shown else 0.8)
+        monkeypatch.setenv("GITLOOP_CALLS_MODE", "refresh")
+        calibrate(repository.root)
+        told = json.loads(repository.read("loop/calibrate/drift.json"))
+    assert (told["schema"], told["n"], told["n_changed"]) == ("gitloop.drift/v1", 30, 15)
+    assert not list((repository.root / ".gitloop/calls").glob("refreshing-*"))
+
+
+def test_a_budget_bounds_the_whole_run(tmp_path: Path) -> None:
+    """Nothing is written, what was answered is kept, and the next run goes on from there."""
+    judges = [lambda shown: 0.2 if "Pedro" in shown else 0.8]
+    with judged_repository(tmp_path / "repository", judges, 30) as repository:
+        params = repository.read("params.yaml") + "calls:\n  budget: {calls: 20}\n"
+        repository.gen({"params.yaml": params})
+        with pytest.raises(ApiError, match="the run's budget of 20 calls is spent"):
+            calibrate(repository.root)
+        assert not (repository.root / "loop/calibrate/scores.parquet").exists()
+        calibrate(repository.root)
+        assert (repository.root / "loop/calibrate/scores.parquet").exists()

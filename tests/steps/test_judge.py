@@ -28,7 +28,7 @@ BOTH = RUBRIC.rstrip() + "\n  classifier: {}\n"
 @pytest.fixture
 def labelled(tmp_path: Path) -> Repository:
     """Sixty traces with texts of their own, every second one invented, labelled by two people."""
-    repository = labelled_repository(tmp_path / "repository", 0)
+    repository = labelled_repository(tmp_path / "repository", 0, BOTH)
     names = [f"t{n:03}" for n in range(60)]
     contexts = [f"Parcel {n} arrives in {n + 2} days at gate {n % 7}." for n in range(60)]
     outputs = [c if n % 2 else f"Ask Pedro about {n}." for n, c in enumerate(contexts)]
@@ -36,7 +36,6 @@ def labelled(tmp_path: Path) -> Repository:
     path = "data/traces/2026-05-19-00000000.parquet"
     parquet.write(repository.root / path, TRACES, rows)
     parts.track(repository.root, Dvc(repository.root, repository.root / ".git"), path)
-    repository.gen({"rubrics/grounded.yaml": BOTH}, commit="Let it learn")
     label_all(repository)
     return repository
 

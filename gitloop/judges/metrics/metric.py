@@ -18,7 +18,7 @@ Scorer = Callable[[Sequence[Fields]], list[Judgement]]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A deterministic judge of a row's texts, with no model and no network.
+    """A judge of a row's texts: deterministic, with no model and no network unless it is remote.
 
     Attributes:
         name: As a rubric names it: `scorer: {local: {metric: <name>}}`.
@@ -30,6 +30,8 @@ class Metric:
         arguments: What a rubric may tell it.
         takes: Fields that it uses where a row has them.
         takes_empty: Whether an empty output is something that it can judge.
+        is_remote: Arguments → whether it calls a server: its calls are recorded then, the pin names
+            the model, and `make` finds what the pin says under "pin".
     """
 
     name: str
@@ -40,6 +42,7 @@ class Metric:
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
     takes_empty: bool = True
+    is_remote: Callable[[Mapping[str, Any]], bool] = lambda _: False
 
 
 def each(score: Callable[[Fields], Judgement]) -> Scorer:
