@@ -18,8 +18,9 @@ from gitloop.llm import (
     Completion,
     Limits,
     Settings,
-    begin_run,
+    run_budget,
     settings,
+    spending,
 )
 from gitloop.llm.client import ChatClient
 from gitloop.llm.limits import Gate, wait_s
@@ -293,23 +294,21 @@ def test_the_budget_of_a_run_is_shared_by_all_that_is_called(limits: Limits, n_a
     with endpoint(lambda *_: said("hi")) as server:
         for _ in range(2):
             server.asked.clear()
-            begin_run(limits)
             found = []
-            for _ in range(2):
-                client = ChatClient(Settings(server.url, concurrency=1, **PRICED))
-                found += [one for _, one in client.stream([HELLO] * 2)]
+            with spending(run_budget(limits)):
+                for _ in range(2):
+                    client = ChatClient(Settings(server.url, concurrency=1, **PRICED))
+                    found += [one for _, one in client.stream([HELLO] * 2)]
             assert [one.status for one in found] == ["ok"] * n_asked + ["error"] * (4 - n_asked)
             assert found[-1].error.startswith("the run's budget of ")
             assert len(server.asked) == n_asked
-    begin_run(Limits())
+        assert [one.status for _, one in ChatClient(Settings(server.url)).stream([HELLO])] == ["ok"]
 
 
 def test_a_run_with_a_budget_of_dollars_calls_nothing_without_a_price() -> None:
     """What has no price could never be counted."""
-    begin_run(Limits(usd=1.0))
-    with pytest.raises(ConfigError, match="no price"):
+    with spending(run_budget(Limits(usd=1.0))), pytest.raises(ConfigError, match="no price"):
         list(ChatClient(Settings("http://127.0.0.1:1")).stream([HELLO]))
-    begin_run(Limits())
 
 
 def given(**said_: Any) -> dict[str, Any]:  # noqa: ANN401

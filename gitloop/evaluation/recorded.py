@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 
 from gitloop.errors import DataError, ToolError
-from gitloop.llm import Limits, begin_run
+from gitloop.llm import Limits, run_budget, spending
 from gitloop.storage import parquet
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import md5
@@ -18,7 +19,7 @@ from gitloop.workspace import Workspace
 def call_store(workspace: Workspace, recorded_path: str, mode: str | None = None) -> CallStore:
     """The repository's call store, with the calls that the checked-out commit recorded.
 
-    A run begins with it: what is called from now on counts against `calls.budget` of params.yaml.
+    Whatever is called through it counts against one budget, `calls.budget` of params.yaml.
 
     DVC deletes a stage's table of calls before the stage runs; its bytes are found by the MD5 that
     HEAD's dvc.lock gives, in DVC's cache or, in mode replay, in its remote.
@@ -29,10 +30,11 @@ def call_store(workspace: Workspace, recorded_path: str, mode: str | None = None
         mode: "record", "replay", "refresh" or "off"; None is `workspace.calls_mode`.
     """
     mode = mode or workspace.calls_mode
-    begin_run(Limits(**workspace.params.calls.budget.model_dump()))
+    budget = run_budget(Limits(**workspace.params.calls.budget.model_dump()))
     recorded = None if mode == "off" else _recorded(workspace, recorded_path, mode)
     folder = workspace.root / ".gitloop" / "calls"
-    return CallStore(folder, mode, recorded, refresh=recorded_path)
+    within = partial(spending, budget)
+    return CallStore(folder, mode, recorded, refresh=recorded_path, within=within)
 
 
 def _recorded(workspace: Workspace, path: str, mode: str) -> pl.DataFrame | None:

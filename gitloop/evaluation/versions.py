@@ -46,7 +46,8 @@ def _change(workspace: Workspace, rubric: Rubric, source: str) -> str:
             continue
         earlier = _parsed(workspace, line.split()[3], source)
         if earlier and earlier.version == rubric.version and earlier.sha256 != rubric.sha256:
-            told = f"{source} is version {rubric.version}, and so is another text of it in {commit}"
+            other = f"and so is another text of it in {commit[:9]}"
+            told = f"{source} is version {rubric.version}, {other}"
             return f"{told}: bump it there and in params.yaml, because scores of both would mix"
     return ""
 

@@ -5,7 +5,7 @@ client itself is imported when the first request is made, so that a replay never
 """
 
 from gitloop.llm.chats import Chats, open_chats, open_litellm
-from gitloop.llm.limits import begin_run
+from gitloop.llm.limits import run_budget, spending
 from gitloop.llm.messages import ChatRequest, Completion
 from gitloop.llm.settings import SETTINGS, Limits, Price, Settings, settings
 
@@ -17,8 +17,9 @@ __all__ = [
     "Limits",
     "Price",
     "Settings",
-    "begin_run",
     "open_chats",
     "open_litellm",
+    "run_budget",
     "settings",
+    "spending",
 ]

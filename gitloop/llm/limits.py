@@ -5,6 +5,8 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -140,9 +142,19 @@ class Budget:
 _RUN: ContextVar[Budget | None] = ContextVar("run", default=None)
 
 
-def begin_run(limits: Limits) -> None:
-    """From now on, whatever this thread asks of any endpoint counts against these limits too."""
-    _RUN.set(Budget(limits, "the run's budget"))
+def run_budget(limits: Limits) -> Budget:
+    """The budget of a run, for `spending`."""
+    return Budget(limits, "the run's budget")
+
+
+@contextmanager
+def spending(budget: Budget) -> Iterator[None]:
+    """Until the block ends, whatever this thread asks of any endpoint counts against it too."""
+    token = _RUN.set(budget)
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
 
 
 class Purse:

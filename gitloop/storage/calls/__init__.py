@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ class CallStore:
         mode: "record", "replay", "refresh" or "off".
         recorded: Calls that came with the commit, fitting `tables.CALLS`; consulted first.
         refresh: Names what is refreshed, so that an interrupted refresh goes on where it was.
+        within: What calls are made within, e.g. a budget that they share.
 
     Attributes:
         n_hits: Requests that were answered from the store.
@@ -96,7 +97,9 @@ class CallStore:
         recorded: pl.DataFrame | None = None,
         *,
         refresh: str = "all",
+        within: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        self._within = within
         self._folder = folder
         self._mode = mode
         self._known: dict[str, str] = {}
@@ -153,7 +156,7 @@ class CallStore:
         fresh: dict[str, str] = {}
         unsynced: dict[str, str] = {}
         try:
-            for group in groups:
+            for group in self._spent(groups):
                 answered = {keys[misses[place]]: _response(answer) for place, answer in group}
                 fresh.update(answered)
                 self.spent_usd += sum(answer.cost_usd or 0.0 for _, answer in group)
@@ -170,6 +173,17 @@ class CallStore:
         answers = [Answer(**json.loads(response)) for response in found]
         self.tally.add(answers)
         return answers
+
+    def _spent(
+        self, groups: Iterator[list[tuple[int, Answer]]]
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """The groups, each called for within what calls are made within."""
+        while True:
+            with self._within():
+                group = next(groups, None)
+            if group is None:
+                return
+            yield group
 
     def _misses(self, kind: str, keys: Sequence[str]) -> list[int]:
         """The places of the keys that must be called.
