@@ -6,6 +6,7 @@ python3 dev.py test      make .venv, then lint, types, contracts and every test
 python3 dev.py check     lint, types and contracts only
 python3 dev.py demo DIR  make .venv, then walk the loop in a new repository
 python3 dev.py trainers  make .venv-trainers: with it, tests run TRL's trainers on exported pairs
+python3 dev.py loaders   the same, and axolotl, LLaMA-Factory and Unsloth, whose loaders tests run
 python3 dev.py llama     make .venv-llama: with it, tests judge by llama.cpp's own server
 python3 dev.py lock      resolve requirements.lock again (needs uv)
 """
@@ -44,6 +45,7 @@ def main(args: list[str]) -> int:
         "check": check,
         "demo": demo,
         "trainers": trainers,
+        "loaders": loaders,
         "llama": llama,
         "lock": lock,
     }
@@ -83,6 +85,11 @@ def demo(args: list[str]) -> int:
 def trainers(_args: list[str]) -> int:
     """Another environment, because torch is too large for everyday work."""
     return beside(".venv-trainers", ["requirements-trainers.lock"])
+
+
+def loaders(_args: list[str]) -> int:
+    """The tools that read other layouts than TRL's, beside TRL."""
+    return beside(".venv-trainers", ["requirements-trainers.lock", "requirements-loaders.lock"])
 
 
 def llama(_args: list[str]) -> int:

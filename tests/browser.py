@@ -11,7 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,11 @@ class Driver:
         self._browser = browser
         self._home = home
         self._windows: list[Window] = []
+        self._number = count()
 
     def window(self) -> Window:
         """A new browser, with no cookie and no memory of any other."""
-        profile = f"--user-data-dir={self._home / f'profile-{len(self._windows)}'}"
+        profile = f"--user-data-dir={self._home / f'profile-{next(self._number)}'}"
         options = {"binary": self._browser, "args": [*FLAGS, profile]}
         wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
         session = _ask(f"{self._url}/session", wanted)["sessionId"]
@@ -148,11 +150,9 @@ class Driver:
 
     def close(self) -> None:
         """Close every browser that is still open."""
-        for window in self._windows:
-            try:
-                window.close()
-            except (urllib.error.URLError, AssertionError):  # closed before
-                continue
+        while self._windows:
+            with suppress(urllib.error.URLError, AssertionError):  # closed before
+                self._windows.pop().close()
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from gitloop.core.pairs.building import Built, build
 from gitloop.core.pairs.preferences import Place, Preference
@@ -17,6 +21,7 @@ from gitloop.storage.parts import track
 from gitloop.tables import GOLDEN, LABELS, TRACES, VOTES
 from tests.repositories import Repository
 
+ROOT = Path(__file__).parents[1]
 AT = datetime(2026, 5, 4, tzinfo=UTC)
 
 
@@ -190,3 +195,17 @@ def voted_repository(root: Path, *, has_texts: bool = True, extra: str = "") -> 
     }
     made.gen({"params.yaml": VOTED, **files})
     return made
+
+
+def trainers_python(*modules: str) -> str:
+    """A Python that has these modules: GITLOOP_TRAINERS, .venv-trainers, or this one."""
+    named = [os.environ.get("GITLOOP_TRAINERS"), str(ROOT / ".venv-trainers/bin/python")]
+    code = (
+        f"from importlib.util import find_spec as f; raise SystemExit(not all(map(f, {modules})))"
+    )
+    for candidate in (*named, sys.executable):
+        if candidate and Path(candidate).exists():
+            done = subprocess.run([candidate, "-c", code], check=False, cwd="/")
+            if done.returncode == 0:
+                return candidate
+    pytest.skip(f"no Python with {', '.join(modules)}: see CONTRIBUTING.md, Trainers")

@@ -145,4 +145,5 @@ def main() -> None:
         sys.stdout.write("\n" + json.dumps(step(kind, Path(path))) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -192,6 +192,10 @@ def test_llama_factory_gets_its_dataset_info() -> None:
     axolotl = companion("axolotl", "conversational", files)
     assert axolotl is not None
     assert "type: chat_template.default" in axolotl[1]
+    assert "ds_type: json" in axolotl[1]
+    packed = companion("axolotl", "conversational", {"train": "data/t.parquet"})
+    assert packed is not None
+    assert "ds_type: parquet" in packed[1]
     assert companion("trl-dpo", "plain", files) is None
 
 

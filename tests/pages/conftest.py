@@ -82,10 +82,17 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+def chromedriver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     """One chromedriver for all tests of pages."""
     with chromium(tmp_path_factory.mktemp("chromium")) as found:
         yield found
+
+
+@pytest.fixture
+def driver(chromedriver: Driver) -> Iterator[Driver]:
+    """The chromedriver; the browsers that a test opened are closed when it ends."""
+    yield chromedriver
+    chromedriver.close()
 
 
 def _link(process: subprocess.Popen[str]) -> str:

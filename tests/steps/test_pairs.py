@@ -14,11 +14,12 @@ from gitloop.cli.main import invoke
 from gitloop.core.label import Given
 from gitloop.core.pairs.labelling import chosen_side
 from gitloop.errors import ConfigError, DataError
+from gitloop.steps.label.desk import Desk
 from gitloop.steps.pairs.agree import agree_pairs
 from gitloop.steps.pairs.build import build_pairs
 from gitloop.steps.pairs.doctor import age_of
 from gitloop.steps.pairs.export import ExportPlan, export_file, export_pairs
-from gitloop.steps.pairs.label import PairLabelPlan, PairQuestion, label_pairs
+from gitloop.steps.pairs.label import PairLabelPlan, PairQuestion, label_pairs, open_pairs
 from gitloop.storage import parquet
 from gitloop.storage.dvc import parse_pointer
 from gitloop.storage.files import md5
@@ -239,6 +240,25 @@ def test_two_annotators_open_the_way(scored: Repository) -> None:
     assert sum(export_pairs(scored.root, ExportPlan()).splits.values()) == 12
     full = label_pairs(scored.root, agreeing, PairLabelPlan(annotator="cy"))
     assert (full.n_labelled, full.n_done) == (0, 12)
+
+
+def test_people_are_told_by_which_criteria(scored: Repository) -> None:
+    """The guidance of every pinned rubric, on the page as in the terminal; nothing of the pair."""
+    asked: list[PairQuestion] = []
+
+    def ask(question: PairQuestion) -> str:
+        asked.append(question)
+        return "quit"
+
+    plan = PairLabelPlan(annotator="amara")
+    label_pairs(scored.root, ask, plan)
+    (section,) = asked[0].rules.sections
+    assert (section.section_id, section.title, section.text) == ("kind-1", "kind", "Be kind.")
+    opened = open_pairs(scored.root, plan)
+    desk = Desk(opened.workspace, opened.session, opened.queue, plan.as_label_plan())
+    rules = desk.overview()["rules"]["preference"]
+    assert [one["text"] for one in rules["sections"]] == ["Be kind."]
+    assert rules["description"].startswith("Which is better by these criteria?")
 
 
 def test_rewards_and_clauses_are_exported(scored: Repository) -> None:

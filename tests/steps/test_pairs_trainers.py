@@ -7,9 +7,7 @@ a Python that has them, where .venv-trainers is one, or where they are here; els
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,9 @@ import pytest
 from gitloop.core.pairs.layouts import LAYOUTS
 from gitloop.steps.pairs.build import build_pairs
 from gitloop.steps.pairs.export import ExportPlan, export_file
-from tests.paired import rewarded, voted_repository
+from tests.paired import rewarded, trainers_python, voted_repository
 
 ROOT = Path(__file__).parents[2]
-HAS_TRL = (
-    "from importlib.util import find_spec as f; raise SystemExit(not (f('trl') and f('torch')))"
-)
 pytestmark = pytest.mark.slow
 
 
@@ -38,21 +33,10 @@ EXPORTS = {
 }
 
 
-def trainers() -> str:
-    """A Python that has torch and trl."""
-    named = [os.environ.get("GITLOOP_TRAINERS"), str(ROOT / ".venv-trainers/bin/python")]
-    for candidate in (*named, sys.executable):
-        if candidate and Path(candidate).exists():
-            done = subprocess.run([candidate, "-c", HAS_TRL], check=False, cwd="/")
-            if done.returncode == 0:
-                return candidate
-    pytest.skip("no Python with torch and trl: see CONTRIBUTING.md, Trainers")
-
-
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[int, Any]]:
     """Export → (rows that were exported, what one step on them came to), from one process."""
-    python = trainers()
+    python = trainers_python("trl", "torch")
     folder = tmp_path_factory.mktemp("trained")
     voted = voted_repository(folder / "repository")
     build_pairs(voted.root)

@@ -14,7 +14,7 @@ from gitloop.cli.terminal import INTERRUPT, WIDTH, field, key, session_lines, te
 from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gitloop.core.label import Given
+    from gitloop.core.label import Given, Rules
     from gitloop.steps.label import LabelReport
     from gitloop.steps.pairs.label import PairQuestion
 
@@ -109,6 +109,16 @@ def _case(question: PairQuestion) -> list[str]:
     case = question.item.case
     head = style(f"{question.number}/{question.n_questions}  which is better?", bold=True)
     lines = ["", head + (f"  {case.route}" if case.route else ""), style("─" * WIDTH, dim=True)]
+    if question.number == 1:
+        lines += _criteria(question.rules)
     for passage in case.passages:
         lines += field(passage.name, passage.text)
     return lines + field("answer 1", question.first) + field("answer 2", question.second)
+
+
+def _criteria(rules: Rules) -> list[str]:
+    """By what answers are compared, told once."""
+    lines = field("criteria", rules.description)
+    for section in rules.sections:
+        lines += field(section.title, section.text)
+    return lines

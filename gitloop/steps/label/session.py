@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -97,12 +97,26 @@ def open_queue(workspace: Workspace, session: Session, plan: LabelPlan) -> Queue
 
 
 def rules(workspace: Workspace, session: Session) -> list[Rules]:
-    """What annotators are told about each rubric of the session."""
+    """What annotators are told about each rubric of the session, or about pairs of answers."""
+    if not session.rubrics:
+        return [pair_rules(workspace)]
     found = []
     for name, version in session.rubrics.items():
         rubric = workspace.rubric(name)
         found.append(Rules(name, version, rubric.description, sections(rubric.guidance)))
     return found
+
+
+def pair_rules(workspace: Workspace) -> Rules:
+    """What annotators are told about two answers: the guidance of every rubric that is pinned."""
+    found = []
+    for name in sorted(workspace.params.rubrics):
+        for section in sections(workspace.rubric(name).guidance):
+            is_beginning = section.text.startswith(section.title.removesuffix(" …"))
+            title = name if is_beginning else f"{name}, {section.title}"
+            found.append(replace(section, section_id=f"{name}-{section.section_id}", title=title))
+    told = "Which is better by these criteria? Length and order mean nothing."
+    return Rules(core.PREFERENCE_RUBRIC, None, told if found else "", tuple(found))
 
 
 def identity_of(workspace: Workspace, plan: LabelPlan, annotator: str) -> tuple[str, str] | None:

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 
 from gitloop.core import label as core
-from gitloop.core.label import Case, Given, Item, Passage, Queue, Session
+from gitloop.core.label import Case, Given, Item, Passage, Queue, Rules, Session
 from gitloop.core.pairs.labelling import ITEM_KIND, by_side, sample, wanted_of
 from gitloop.errors import DataError
-from gitloop.steps.label.session import LabelPlan, annotator_of
+from gitloop.steps.label.session import LabelPlan, annotator_of, pair_rules
 from gitloop.steps.label.terminal import LabelReport, ask_queue
 from gitloop.steps.pairs.standing import Standing, first_side, standing
 from gitloop.workspace import Workspace
@@ -30,6 +30,7 @@ class PairQuestion:
         first_side: The side of the first, "a" or "b".
         number: Which question of this session it is, from 1.
         n_questions: How many there are.
+        rules: By which criteria answers are compared.
     """
 
     item: Item
@@ -38,6 +39,7 @@ class PairQuestion:
     first_side: str
     number: int
     n_questions: int
+    rules: Rules
 
     def label(self, pick: str) -> str:
         """The label that "first", "second" or "tie" means."""
@@ -126,9 +128,10 @@ def label_pairs(directory: Path, ask: Ask, plan: PairLabelPlan) -> LabelReport:
     Each answer is on disk before the next question is put.
     """
     opened = open_pairs(directory, plan)
+    rules = pair_rules(opened.workspace)
 
     def put(item: Item, number: int) -> Given | str:
-        question = _question(opened, item, number)
+        question = _question(opened, rules, item, number)
         answer = ask(question)
         if isinstance(answer, Given):
             return Given(question.label(answer.label), answer.comment)
@@ -166,11 +169,11 @@ def _ids(workspace: Workspace, where: Standing, plan: PairLabelPlan) -> list[str
     )
 
 
-def _question(opened: Opened, item: Item, number: int) -> PairQuestion:
+def _question(opened: Opened, rules: Rules, item: Item, number: int) -> PairQuestion:
     case = item.case
     texts = {"a": case.output or "", "b": case.rival or ""}
     seed = opened.workspace.params.seed
     side = first_side(seed, case.item_id, opened.session.annotator)
     other = "b" if side == "a" else "a"
     n_questions = len(opened.queue.items)
-    return PairQuestion(item, texts[side], texts[other], side, number, n_questions)
+    return PairQuestion(item, texts[side], texts[other], side, number, n_questions, rules)
