@@ -139,8 +139,9 @@ class Recorder:
                     self._kept[kind] = file
                     file.append(line(content))
                 file.sync()
-        except OSError as error:
-            self._complain(f"the fallback failed as well: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001 -- as in record: the host goes on
+            why = (isinstance(error, OSError) and error.strerror) or error
+            self._complain(f"the fallback failed as well: {why}")
             return self._receipt(event, LOST, "")
         return self._receipt(event, state, file.path)
 
@@ -154,8 +155,12 @@ class Recorder:
         with self._lock:
             is_new = words not in self._told
             self._told.add(words)
-        if is_new and sys.stderr is not None:
+        if not is_new:
+            return
+        try:  # noqa: SIM105 -- contextlib would cost a host its import
             sys.stderr.write(f"gitloop: feedback is not reaching its spool: {words}\n")
+        except Exception:  # noqa: BLE001, S110 -- a host may have closed it, or put its own there
+            pass
 
     def _start_afresh(self) -> None:
         """Begin with no file and free locks: at the start, and in a child that was forked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import subprocess
@@ -375,6 +376,22 @@ def test_a_value_is_a_finite_number(value: object) -> None:
     """What no double can hold is a fault, and so is what is no number at all."""
     event = complete({"signal_type": "rating", "value": value})
     assert faults(event) == [f"value is {value!r}, not a finite number"]
+
+
+def test_a_host_without_stderr_hears_nothing_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be written anywhere, the complaint neither: the call returns, the loss counts."""
+    (tmp_path / "file").touch()
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    tested = Recorder(str(tmp_path / "file"), fallback=str(tmp_path / "file"))
+    assert tested.record({"signal_type": "copy"}).state == "lost"
+    monkeypatch.setattr(sys, "stderr", None)
+    tested = Recorder(str(tmp_path / "file"), fallback="\0")
+    assert tested.record({"signal_type": "copy", "metadata": {"a": {1, 2}}}).state == "lost"
+    assert tested.counts().lost == 1
 
 
 def test_a_file_that_is_closed_holds_its_lines_and_nothing_else(folders: tuple[Path, Path]) -> None:
