@@ -229,7 +229,11 @@ def kill(folder: Path, n_connections: int, n_times: int) -> None:
 
             uvloop.run(until_killed())
     spool = root / "data" / "feedback" / "spool"
-    lines = [line for path in spool.glob("*.jsonl") for line in path.read_bytes().split(b"\n")]
+    lines = [
+        line
+        for path in spool.glob("*.jsonl")
+        for line in path.read_bytes().rstrip(b"\0").split(b"\n")
+    ]
     found = []
     n_torn = 0
     for line in filter(None, lines):
