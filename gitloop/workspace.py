@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from gitloop.params import (
     Pipeline,
     Prompt,
     Rubric,
+    golden_pins,
     parse_params,
     parse_pipeline,
     parse_prompt,
@@ -157,23 +159,26 @@ class Workspace:
         if revision is None:
             for path in sweep(self.root, self.dvc, only=name, brings=False).moved:
                 _log.warning("gitloop: moved %s away: no pointer names it", path)
-        tree: Tree = WorkTree(self.root) if revision is None else CommitTree(self.git, revision)
-        return GoldenSet(tree, self.dvc, self.root, name)
+        return GoldenSet(self._tree(revision), self.dvc, self.root, name)
 
-    def golden_in_use(self, name: str) -> GoldenSet:
+    def _tree(self, revision: str | None) -> Tree:
+        return WorkTree(self.root) if revision is None else CommitTree(self.git, revision)
+
+    def golden_in_use(self, name: str, revision: str | None = None) -> GoldenSet:
         """A golden set as the gate uses it: at the version that params.yaml pins, else as it is.
 
-        A pinned set may grow in the work tree; whoever scores, gates or optimizes does not notice.
+        A pinned set may grow; whoever scores, gates or optimizes does not notice. Of a commit, its
+        own params.yaml decides.
 
         Raises:
             StaleError: Neither the set's records nor any commit tell the pinned version.
         """
-        pinned = self.params.golden.sets.get(name)
-        golden = self.golden(name)
+        pinned = self._golden_pins(revision).get(name)
+        golden = self.golden(name, revision)
         if pinned is None or not golden.exists():
             return golden
         try:
-            return self.golden_at(name, pinned)
+            return self.golden_at(name, pinned, revision)
         except DataError as error:
             raise StaleError(
                 f"golden set {name} is at version {golden.version() or '(empty)'}, but params.yaml"
@@ -181,17 +186,27 @@ class Workspace:
                 hint=f"run: gitloop log {name}, then: gitloop golden pin {name}@VERSION",
             ) from error
 
-    def golden_at(self, name: str, version: str) -> GoldenSet:
+    def _golden_pins(self, revision: str | None) -> Mapping[str, str | None]:
+        if revision is None:
+            return self.params.golden.sets
+        tree = CommitTree(self.git, revision)
+        if not tree.has("params.yaml"):
+            return {}
+        return golden_pins(tree.read(["params.yaml"])[0].decode(errors="replace"))
+
+    def golden_at(self, name: str, version: str, revision: str | None = None) -> GoldenSet:
         """A golden set as it was at a version, or at a tag's version such as "v2026.5.1+3fa2c1".
 
-        The records of the work tree tell most versions, in a shallow clone too; else a commit does.
+        The records of the work tree, or of the revision, tell most versions, in a shallow clone
+        too; else a commit does.
 
         Raises:
             DataError: Neither does.
         """
-        golden = self.golden(name)
+        golden = self.golden(name, revision)
         if golden.exists():
-            found = at_version(golden, WorkTree(self.root), version, dvc=self.dvc, root=self.root)
+            tree = self._tree(revision)
+            found = at_version(golden, tree, version, dvc=self.dvc, root=self.root)
             if found.version() == version:
                 return found
         return self.golden(name, commit_of(self.git, self.dvc, name, version))

@@ -18,6 +18,7 @@ from gitloop.params.pipeline import (
     Labels,
     Params,
     Score,
+    golden_pins,
     parse_params,
 )
 from gitloop.params.policies import Assertion, Gate, Optimize
@@ -63,6 +64,7 @@ __all__ = [
     "Target",
     "Triage",
     "are_numbers",
+    "golden_pins",
     "next_version",
     "parse_dataset",
     "parse_params",

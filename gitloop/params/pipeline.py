@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from gitloop.documents import parse
+from gitloop.errors import ConfigError
 from gitloop.params.datasets import SET_NAME
 from gitloop.params.pins import RubricPin, Target
 from gitloop.params.policies import Gate, Optimize
@@ -297,6 +298,18 @@ class Params(Strict):
     gate: Gate = Gate()
     optimize: Optimize = Optimize()
     pairs: Pairs = Pairs()
+
+
+def golden_pins(text: str) -> dict[str, str | None]:
+    """Set → pinned version in a params.yaml of any time; {} where it tells none.
+
+    Of an old commit's file nothing else matters: it may hold keys that nobody knows today.
+    """
+    try:
+        sets = parse(text, source="params.yaml").value["golden"]["sets"]
+        return {str(name): None if pin is None else str(pin) for name, pin in sets.items()}
+    except (ConfigError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def parse_params(text: str, *, source: str = "params.yaml") -> Params:

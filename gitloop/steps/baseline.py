@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from gitloop.core import baseline as core
-from gitloop.errors import DataError, MissingObjectError, ToolError
+from gitloop.errors import DataError, MissingObjectError, StaleError, ToolError
 from gitloop.protocols import Progress, silent
 from gitloop.storage.files import read_json, write_json
 from gitloop.storage.golden import GoldenSet
@@ -34,7 +34,7 @@ class BaselineReport:
         window_days: Length of the window.
         n_commits: Commits of the main line in the window.
         runs: What was pinned, oldest first; the same form as in the file.
-        skipped: Commits whose scores are neither in the cache nor on a remote.
+        skipped: Commits whose scores or golden rows are not to be had.
         is_changed: Whether the file is another one than before.
     """
 
@@ -138,12 +138,12 @@ def _pin(
         try:
             bring(workspace.root, workspace.dvc, wanted)
             pinned.append(_pinned_run(workspace, run))
-        except MissingObjectError:
+        except (MissingObjectError, StaleError):
             skipped.append(run.sha)
     progress("runs", len(chosen), len(chosen))
     if not pinned:
         raise MissingObjectError(
-            f"the scores of none of {len(chosen)} runs are in the DVC cache or on a remote",
+            f"of none of {len(chosen)} runs the scores and golden rows are to be had",
             hint="run: dvc remote list; on the main line: dvc push",
         )
     return pinned, tuple(skipped)
@@ -153,7 +153,7 @@ def _pinned_run(workspace: Workspace, run: core.Scored) -> core.PinnedRun:
     scores = read_object(workspace.dvc, run.scores_md5, SCORES, source=f"scores of {run.sha[:12]}")
     datasets = {}
     for name in sorted(workspace.params.golden.sets):
-        golden = workspace.golden(name, run.sha)
+        golden = workspace.golden_in_use(name, run.sha)
         if golden.exists():
             datasets[name] = _pinned_set(workspace, golden)
     return core.PinnedRun(

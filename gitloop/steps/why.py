@@ -150,7 +150,7 @@ def _cluster(workspace: Workspace, cluster_id: str | None) -> Json | None:
 def _gate_runs(
     workspace: Workspace, set_name: str, row_id: str, revision: str | None
 ) -> list[GateUse]:
-    """Gate results in Git whose set held the row at that commit, newest first."""
+    """Gate results in Git that read the row at that commit, newest first."""
     start = revision or workspace.git.head()
     found: list[GateUse] = []
     for commit in workspace.git.log(start, GATE) if start else []:
@@ -163,11 +163,11 @@ def _gate_runs(
             continue
         if set_name not in result.get("datasets", {}):
             continue
-        golden = GoldenSet(tree, workspace.dvc, workspace.root, set_name)
         try:
+            golden = workspace.golden_in_use(set_name, commit.sha)
             has_row = any(row_id in golden.row_digests(part) for part in golden.parts())
         except DataError:
-            continue  # bytes of an old version are gone: nobody can tell
+            continue  # bytes of an old version, or its name, are gone: nobody can tell
         if has_row:
             found.append(
                 GateUse(

@@ -9,6 +9,7 @@ import pytest
 
 from gitloop.errors import DataError, MissingObjectError, ToolError
 from gitloop.steps.baseline import baseline
+from gitloop.workspace import Workspace
 from tests.gate_cases import golden
 from tests.gated import SHA, Gated, gated
 
@@ -78,6 +79,43 @@ def test_a_run_says_what_it_read_and_who_judged(
     assert run["datasets"]["support"]["n_rows"] == N
     assert list(run["datasets"]["support"]["parts"]) == ["2026.05-aaaaaa"]
     assert run["committed_at"] == datetime.fromtimestamp(START + DAY, UTC).isoformat()
+
+
+def test_a_run_under_a_pin_read_what_the_pin_says(
+    place: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that came in after the pinned version are no part of the run, though its tree has them.
+
+    Each commit's own params.yaml decides, even one with keys that nobody knows today.
+    """
+    commit(place, 1, monkeypatch, 11)
+    version = Workspace(place.root).golden("support").version()
+    text = place.repository.read("params.yaml").replace("support: null", f'support: "{version}"')
+    place.repository.gen({"params.yaml": text + "forgotten: {key: 1}\n"})
+    place.promote(golden(N + 5)[N:], "2026.05-bbbbbb")
+    pinned = commit(place, 2, monkeypatch, 12)
+    place.repository.gen({"params.yaml": text.replace(f'"{version}"', "null")})
+    commit(place, 3, monkeypatch, 13)
+    before, under, after = baseline(place.root).runs
+    assert under["commit"] == pinned
+    assert under["datasets"] == before["datasets"]
+    assert (under["datasets"]["support"]["version"], after["datasets"]["support"]["n_rows"]) == (
+        version,
+        N + 5,
+    )
+
+
+def test_a_run_under_a_pin_that_nothing_tells_is_left_out(
+    place: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it read cannot be known, so it is no measure; it is named."""
+    kept = commit(place, 1, monkeypatch, 11)
+    text = place.repository.read("params.yaml")
+    place.repository.gen({"params.yaml": text.replace("support: null", "support: 2026.01-000000")})
+    lost = commit(place, 2, monkeypatch, 12)
+    place.repository.gen({"params.yaml": text})
+    report = baseline(place.root)
+    assert ([run["commit"] for run in report.runs], report.skipped) == ([kept], (lost,))
 
 
 def test_nothing_scored_is_an_error(place: Gated) -> None:

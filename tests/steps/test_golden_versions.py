@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from gitloop.steps.golden import (
     tag,
 )
 from gitloop.steps.promote import PromoteRequest, promote
+from gitloop.steps.verify import verify
+from gitloop.steps.why import why
 from gitloop.storage.golden import digest
 from gitloop.workspace import Workspace
 from tests.promotable import failure, make_promotable
@@ -109,6 +112,44 @@ def test_pin_to_a_merge_is_found_in_history(repository: Repository) -> None:
     assert "+" in str(report.after)
     merge(repository, retire(repository.root, WHY, [IDS[1]]).branch)
     assert in_use(repository)["row_id"].to_list() == sorted(IDS)
+    gated(repository, digest(in_use(repository)))
+    assert verify(repository.root, "HEAD").findings == ()
+    gated(repository, Workspace(repository.root).golden("support").sha256())
+    (finding,) = verify(repository.root, "HEAD").findings
+    assert "run dvc repro" in finding.fact
+
+
+def gated(repository: Repository, sha256: str) -> None:
+    """Commit a gate result that says it read the set with this digest."""
+    result = {"verdict": "pass", "datasets": {"support": {"sha256": sha256}}}
+    params = repository.read("params.yaml")
+    repository.gen(
+        {"loop/gate/gate.json": json.dumps(result), "params.yaml": params}, commit="Gate"
+    )
+
+
+def test_gate_run_under_a_pin_used_no_later_row(grown: Repository) -> None:
+    """A row that came in after the pinned version is in the tree, and no gate run read it."""
+    records = {found.id: found for found in Workspace(grown.root).golden("support").records()}
+    oldest = next(found for found in records.values() if not found.parents)
+    pin(grown.root, f"support@{oldest.version}")
+    gated(grown, oldest.dataset_sha256)
+    (later,) = [found for found in records.values() if oldest.id in found.parents]
+    assert len(why(grown.root, oldest.added[0]).gate_runs) == 1
+    assert why(grown.root, later.added[0]).gate_runs == ()
+    assert verify(grown.root, "HEAD").findings == ()
+
+
+def test_pin_that_no_commit_tells_is_a_finding(grown: Repository) -> None:
+    """A gate result under a version that nothing here names cannot be proved: verify says so."""
+    gated(grown, Workspace(grown.root).golden("support").sha256())
+    text = grown.read("params.yaml").replace("support: null", 'support: "2026.04-000000"')
+    grown.gen({"params.yaml": text}, commit="Pin")
+    (finding,) = verify(grown.root, "HEAD").findings
+    assert (finding.path, finding.fact) == (
+        "params.yaml",
+        "no commit holds support at version 2026.04-000000",
+    )
 
 
 def test_pin_that_nothing_tells_is_refused(grown: Repository) -> None:

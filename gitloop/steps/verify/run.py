@@ -12,8 +12,8 @@ import polars as pl
 
 from gitloop.core.verify import Finding, PartFacts, SetFacts, check_set, has_conflict
 from gitloop.digests import dataset_digest
-from gitloop.errors import ConfigError, DataError, GitloopError, MissingObjectError
-from gitloop.params import parse_params
+from gitloop.errors import DataError, GitloopError, MissingObjectError
+from gitloop.params import golden_pins
 from gitloop.protocols import Progress, silent
 from gitloop.records import GoldenRecord
 from gitloop.steps.verify.replay import GATE, replay_gate
@@ -132,7 +132,7 @@ def _verify_tree(workspace: Workspace, tree: Tree) -> tuple[tuple[SetSummary, ..
         sets.append(summary)
         digests[name] = facts
     findings += _lost_records(workspace, tree, {summary.name for summary in sets})
-    findings += _gate(tree, digests)
+    findings += _gate(workspace, tree, digests)
     told = {finding.path for finding in torn}
     findings = [*torn, *(finding for finding in findings if finding.path not in told)]
     return tuple(sets), findings
@@ -285,7 +285,7 @@ def _parents(workspace: Workspace, tree: Tree) -> list[str]:
     return [head] if head else []
 
 
-def _gate(tree: Tree, sets: dict[str, SetFacts]) -> list[Finding]:
+def _gate(workspace: Workspace, tree: Tree, sets: dict[str, SetFacts]) -> list[Finding]:
     """Whether the gate read the sets that this tree holds."""
     if not tree.has(GATE):
         return []
@@ -300,23 +300,35 @@ def _gate(tree: Tree, sets: dict[str, SetFacts]) -> list[Finding]:
         if facts is None:
             found.append(Finding(GATE, f"read the set {name}, which is not here"))
             continue
-        expected = _expected(tree, facts)
-        if expected is not None and facts.is_whole and sha256 != expected:
+        try:
+            expected = _expected(workspace, tree, facts)
+        except DataError as error:
+            found.append(_told("params.yaml", error))
+            continue
+        if expected is not None and sha256 != expected:
             told = f"read {name} {sha256[:12]}, but the set is {expected[:12]}: run dvc repro"
             found.append(Finding(GATE, told))
     return found
 
 
-def _expected(tree: Tree, facts: SetFacts) -> str | None:
-    """The digest that the gate must have read: the set's own, or that of the pinned version."""
-    try:
-        params = parse_params(tree.read(["params.yaml"])[0].decode())
-    except (ConfigError, DataError, UnicodeDecodeError):
-        return facts.sha256
-    pin = params.golden.sets.get(facts.name)
+def _expected(workspace: Workspace, tree: Tree, facts: SetFacts) -> str | None:
+    """The digest that the gate must have read: the set's own, or that of the pinned version.
+
+    None where parts are missing, which is told already.
+
+    Raises:
+        DataError: No record and no commit tells the pinned version.
+    """
+    text = tree.read(["params.yaml"])[0] if tree.has("params.yaml") else b""
+    pin = golden_pins(text.decode(errors="replace")).get(facts.name)
     if pin is None:
-        return facts.sha256
-    return next((record.dataset_sha256 for record in facts.records if record.version == pin), None)
+        return facts.sha256 if facts.is_whole else None
+    made = (record.dataset_sha256 for record in facts.records if record.version == pin)
+    revision = tree.sha if isinstance(tree, CommitTree) else None
+    try:
+        return next(made, None) or workspace.golden_at(facts.name, pin, revision).sha256()
+    except MissingObjectError:
+        return None
 
 
 def _data_files(workspace: Workspace, names: Iterable[str]) -> list[Finding]:
