@@ -89,7 +89,7 @@ class Cluster(Strict):
     Attributes:
         text: Fields of the trace that are clustered, joined by a line break.
         min_cluster_size: Fewest failures in a cluster; null follows the number of failures.
-        min_samples: HDBSCAN's density; null follows min_cluster_size.
+        min_samples: Neighbours that make a place dense for HDBSCAN.
         smoothing_neighbours: Neighbours that each vector is averaged with; 0 is off.
         smoothing_steps: How often.
         pca_dimensions: Dimensions that HDBSCAN sees.
@@ -105,10 +105,10 @@ class Cluster(Strict):
 
     text: tuple[Literal["input", "context", "output", "comment"], ...] = ("input", "output")
     min_cluster_size: int | None = Field(default=None, ge=2)
-    min_samples: int | None = Field(default=None, ge=1)
-    smoothing_neighbours: int = Field(default=15, ge=0)
+    min_samples: int = Field(default=1, ge=1)
+    smoothing_neighbours: int = Field(default=12, ge=0)
     smoothing_steps: int = Field(default=2, ge=0)
-    pca_dimensions: int = Field(default=32, ge=2)
+    pca_dimensions: int = Field(default=40, ge=2)
     soft_assignment: bool = False
     representatives: int = Field(default=8, ge=1, le=50)
     mode: Literal["full", "incremental"] = "full"

@@ -255,7 +255,7 @@ def test_settings_out_of_range_are_refused_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_failures", "expected"), [(0, 4), (40, 4), (125, 4), (300, 6), (6_000, 15), (50_000, 29)]
+    ("n_failures", "expected"), [(0, 4), (40, 4), (100, 4), (300, 6), (6_000, 16), (50_000, 32)]
 )
 def test_smallest_cluster_grows_with_the_failures(n_failures: int, expected: int) -> None:
     """The default asks for more members where there are more failures."""

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
+from gitloop.core.cluster import ClusterSettings, cluster
 from gitloop.core.cluster.density import find_groups
 from gitloop.core.cluster.graph import (
     draw_to_centres,
@@ -21,6 +22,7 @@ from gitloop.core.cluster.graph import (
     smooth,
     unit_rows,
 )
+from gitloop.core.cluster.grouping import strays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,3 +121,24 @@ def test_no_rows_have_no_groups() -> None:
     found = find_groups(np.zeros((0, 2)), np.zeros(0, dtype=np.intp), 4, 2)
     assert (len(found.labels), len(found.persistence)) == (0, 0)
     assert found.validity(found.labels) is None
+
+
+def test_a_group_of_everything_is_parted() -> None:
+    """Where density sees one far handful and all the rest, the topics within the rest are found."""
+    dice = np.random.default_rng(4)
+    centres = dice.normal(size=(12, 40))
+    rows = np.repeat(centres, 25, axis=0) + 0.3 * dice.normal(size=(300, 40))
+    far = np.hstack([1e-3 * dice.normal(size=(8, 40)), np.ones((8, 1))])
+    vectors = np.vstack([np.hstack([rows, np.zeros((300, 1))]), far]).astype(np.float32)
+    ids = [f"t{row:03}" for row in range(308)]
+    found = cluster(ids, vectors, ids, np.ones(308), ClusterSettings(stability_draws=0))
+    assert found.metrics.n_clusters == 13
+    assert {len(set(found.labels[25 * n : 25 * n + 25].tolist())) for n in range(12)} == {1}
+
+
+def test_a_stray_is_less_than_half_as_close_as_the_middle_member() -> None:
+    """Who shares little with a group is a stray; those at its rim and noise are none."""
+    angles = np.radians([0.0, 4.0, -4.0, 30.0, 100.0, 90.0])
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    labels = np.array([0, 0, 0, 0, 0, -1])
+    assert strays(points, labels).tolist() == [False, False, False, False, True, False]

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from gitloop.core.cluster.describe import cohesion
 from gitloop.core.cluster.graph import group_centres, nearest, unit_rows
-from gitloop.core.cluster.grouping import Groups, fence, group
+from gitloop.core.cluster.grouping import Groups, fence, group, strays
 from gitloop.core.cluster.results import NOISE, ClusterSettings
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ def sampled(
     linked = np.zeros(len(points), dtype=np.bool_)
     smoothed = points.copy()
     labels[chosen], labels[others] = found.labels, votes.labels
+    labels[strays(points, labels)] = NOISE
     membership[chosen], membership[others] = found.membership, votes.shares
+    membership[labels == NOISE] = 0.0
     linked[chosen], linked[others] = found.linked, np.diff(votes.near.indptr) > 0
     smoothed[chosen] = found.smoothed
     smoothed[others] = unit_rows(points[others] + votes.near @ found.smoothed)

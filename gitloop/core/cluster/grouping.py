@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from gitloop.core.cluster.density import find_groups
 from gitloop.core.cluster.describe import cohesion
 from gitloop.core.cluster.graph import (
+    DECIMALS,
     draw_to_centres,
     group_centres,
     neighbour_graph,
@@ -21,6 +22,9 @@ from gitloop.core.cluster.results import NOISE, ClusterSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MOST_PARTED = 20
+"""Groups that are parted, at most: what has nothing in common still then is noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,15 @@ class Groups:
     linked: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Groups as density gives them, changed in place: labels, memberships, persistence."""
+
+    labels: NDArray[np.intp]
+    membership: NDArray[np.float64]
+    persistence: list[float]
+
+
 def group(
     points: NDArray[np.float32],
     counts: NDArray[np.intp],
@@ -52,6 +65,9 @@ def group(
     size: int,
 ) -> Groups:
     """Return the groups of points that are dense, or repeated, and cohesive.
+
+    Density may call all but a few far ones a single group. One whose members have nothing in common
+    on average is no topic: it is parted into the groups that are dense within it, again and again.
 
     Args:
         points: Distinct unit vectors, (n, d).
@@ -66,33 +82,69 @@ def group(
     smoothed = smooth(points, near, steps)
     drawn = draw_to_centres(smoothed, known, settings.anchor)[linked]
     scores = principal_components(drawn, settings.pca_dimensions)
-    found = find_groups(scores, counts[linked], size, settings.samples(size))
+    found = find_groups(scores, counts[linked], size, settings.min_samples)
     labels = np.full(len(points), NOISE, dtype=np.intp)
     membership = np.zeros(len(points))
     labels[linked], membership[linked] = found.labels, found.membership
     persistence = found.persistence.tolist()
+    places = np.zeros((len(points), scores.shape[1]))
+    places[linked] = scores
     further = [np.array([row]) for row in np.flatnonzero(~linked & (counts >= size))]
     if linked.any() and not persistence:
         further += _only_topic(points, near, counts, size)
     for rows in further:
         labels[rows], membership[rows] = len(persistence), 1.0
         persistence.append(1.0)
-    kept = [
-        number
-        for number in range(len(persistence))
-        if cohesion(points[labels == number]) >= settings.min_similarity
-    ]
-    lookup = np.full(len(persistence) + 1, NOISE, dtype=np.intp)
+    raw = _Raw(labels, membership, persistence)
+    _part(raw, points, places, counts, settings, size)
+    kept = np.unique(raw.labels[raw.labels >= 0])
+    lookup = np.full(len(raw.persistence) + 1, NOISE, dtype=np.intp)
     lookup[kept] = np.arange(len(kept))
-    labels = lookup[labels]
+    labels = lookup[np.where(strays(points, raw.labels), NOISE, raw.labels)]
     return Groups(
         labels=labels,
-        membership=np.where(labels == NOISE, 0.0, membership),
-        persistence=np.array([persistence[number] for number in kept]),
+        membership=np.where(labels == NOISE, 0.0, raw.membership),
+        persistence=np.array([raw.persistence[number] for number in kept.tolist()]),
         validity=found.validity(labels[linked]),
         smoothed=smoothed,
         linked=linked,
     )
+
+
+def _part(
+    raw: _Raw,
+    points: NDArray[np.float32],
+    places: NDArray[np.float64],
+    counts: NDArray[np.intp],
+    settings: ClusterSettings,
+    size: int,
+) -> None:
+    """Put the groups within it in the place of each group that does not hold together."""
+    n_parted = number = 0
+    while number < len(raw.persistence):
+        rows = np.flatnonzero(raw.labels == number)
+        if cohesion(points[rows]) < settings.min_similarity:
+            n_parted += 1
+            inner = find_groups(places[rows], counts[rows], size, settings.min_samples)
+            is_in = (inner.labels != NOISE) & (n_parted <= _MOST_PARTED)
+            raw.labels[rows] = np.where(is_in, inner.labels + len(raw.persistence), NOISE)
+            raw.membership[rows] = inner.membership
+            raw.persistence.extend(inner.persistence.tolist())
+        number += 1
+
+
+def strays(points: NDArray[np.float32], labels: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which members are less than half as close to their centre as the middle member is.
+
+    That is before smoothing: neighbours drew them in, but they do not say what the group says.
+    """
+    found = np.zeros(len(points), dtype=np.bool_)
+    for number in np.unique(labels[labels >= 0]):
+        rows = np.flatnonzero(labels == number)
+        centre = group_centres(points[rows], np.zeros(len(rows), dtype=np.intp), 1)[0]
+        cosines = np.round((points[rows] @ centre).astype(np.float64), DECIMALS)
+        found[rows] = 2 * cosines < np.median(cosines)
+    return found
 
 
 def _only_topic(

@@ -185,7 +185,7 @@ def _measure(
         stability=overall(clusters),
         sizes=tuple(one.n_items for one in clusters),
         min_cluster_size=size,
-        min_samples=settings.samples(size),
+        min_samples=settings.min_samples,
     )
 
 

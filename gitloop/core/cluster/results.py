@@ -24,15 +24,14 @@ class ClusterSettings:
 
     Attributes:
         min_cluster_size: Fewest failures in a cluster, at least 2; None lets it grow with the
-            number n of failures: max(4, n^0.31), that is 4 up to 125, 6 at 300, 15 at 6,000.
-        min_samples: Neighbours that make a place dense, at least 1; None is half of
-            `min_cluster_size`, but 2 or 3.
+            number n of failures: max(4, n^0.32), that is 4 up to 109, 6 at 300, 16 at 6,000.
+        min_samples: Neighbours that make a place dense, at least 1.
         smoothing_neighbours: Nearest neighbours of the smoothing graph, of which at most 0.7·√n
             are used; 0 turns smoothing off.
         smoothing_steps: How often each vector becomes the mean of itself and its neighbours.
         pca_dimensions: Dimensions that HDBSCAN sees.
         min_similarity: Cosine below which two texts have nothing in common: they are no
-            neighbours, and a cluster whose pairs stay below it on average is noise.
+            neighbours, and a cluster whose pairs stay below it on average is parted.
         soft_assignment: Whether a noise item that would be no outlier in the nearest cluster
             joins it. Such items are marked; genuine one-offs then enter clusters.
         n_representatives: Cases per cluster that people look at, at most; at least 1.
@@ -47,10 +46,10 @@ class ClusterSettings:
     """
 
     min_cluster_size: int | None = None
-    min_samples: int | None = None
-    smoothing_neighbours: int = 15
+    min_samples: int = 1
+    smoothing_neighbours: int = 12
     smoothing_steps: int = 2
-    pca_dimensions: int = 32
+    pca_dimensions: int = 40
     min_similarity: float = 0.1
     soft_assignment: bool = False
     n_representatives: int = 8
@@ -92,13 +91,7 @@ class ClusterSettings:
         """Return the fewest failures that make a cluster among `n_failures`."""
         if self.min_cluster_size is not None:
             return self.min_cluster_size
-        return max(4, round(math.pow(n_failures, 0.31)))
-
-    def samples(self, cluster_size: int) -> int:
-        """Return the number of neighbours that make a place dense."""
-        if self.min_samples is not None:
-            return self.min_samples
-        return max(2, min(3, cluster_size // 2))
+        return max(4, round(math.pow(n_failures, 0.32)))
 
     def neighbours(self, n_points: int) -> int:
         """Return the number of neighbours of the graph, below `n_points`.
@@ -106,7 +99,7 @@ class ClusterSettings:
         Without smoothing the graph still tells who has a neighbour at all.
         """
         grown = max(2, round(0.7 * math.sqrt(n_points)))
-        return max(0, min(self.smoothing_neighbours or 15, grown, n_points - 1))
+        return max(0, min(self.smoothing_neighbours or 12, grown, n_points - 1))
 
 
 @dataclass(frozen=True, slots=True)
