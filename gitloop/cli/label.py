@@ -26,7 +26,7 @@ from gitloop.errors import ConfigError
 if TYPE_CHECKING:
     from gitloop.core.label import Given, Item, Session
     from gitloop.params import LabelForm
-    from gitloop.steps.label import LabelReport, Question
+    from gitloop.steps.label import LabelPlan, LabelReport, Question
 
 KEYS = {"p": "pass", "f": "fail"}
 MOVES = {"s": "skip", "q": "quit"}
@@ -62,6 +62,11 @@ DONE = "nothing is left to label; next: gitloop agree"
     metavar="N",
     help="Judge N random traces; label those on which a judge abstains.",
 )
+@click.option(
+    "--order",
+    type=click.Choice(["boundary", "disagreement"]),
+    help="All failures, those first that a label teaches most about.",
+)
 @click.option("--terminal", is_flag=True, help="Ask here in the terminal: over SSH, for instance.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Serve the page on this port.")
 @click.option("--no-browser", is_flag=True, help="Print the link; open no browser.")
@@ -76,6 +81,7 @@ def label(
     kind: str,
     sample: int | None,
     abstained: int | None,
+    order: str | None,
     terminal: bool,
     port: int | None,
     no_browser: bool,
@@ -87,6 +93,7 @@ def label(
     gitloop label                    representatives of the open clusters, on a page
     gitloop label --sample 50        a random sample, to calibrate judges on
     gitloop label --abstained 200    what the judges leave to people, of 200 traces
+    gitloop label --order boundary   failures between two clusters first
     gitloop label --senior           what annotators disagree on
     gitloop label --kind tool_call   the tool calls of those traces
     gitloop label --terminal         here, one key per verdict
@@ -94,16 +101,27 @@ def label(
     from gitloop.steps.label import LabelPlan
     from gitloop.steps.label import label as step
 
-    if sum((senior, sample is not None, abstained is not None)) > 1:
-        raise click.UsageError("--senior, --sample and --abstained exclude each other")
-    plan = LabelPlan(annotator, senior, rubrics, sample, abstained, kind, not no_commit)
+    if sum((senior, sample is not None, abstained is not None, order is not None)) > 1:
+        raise click.UsageError("--senior, --sample, --abstained and --order exclude each other")
+    plan = LabelPlan(annotator, senior, rubrics, sample, abstained, kind, order, not no_commit)
     if terminal:
         report = step(console.directory, lambda question: _ask(console, question), plan)
     else:
         serve = page_step()
         announce = Announcer(console, opens=not no_browser)
         report = serve(console.directory, plan, announce, port=port or 0)
-    console.show(asdict(report), lambda: session_lines(report, when_done=DONE))
+    console.show(asdict(report), lambda: session_lines(report, when_done=_when_done(report, plan)))
+
+
+def _when_done(report: LabelReport, plan: LabelPlan) -> str:
+    """What is told where nothing is left, or where there was nothing from the start."""
+    if report.n_labelled or report.n_done:
+        return DONE
+    if plan.is_senior:
+        return "nothing to ask: annotators disagree on nothing; next: gitloop agree"
+    if plan.n_judged is not None:
+        return "nothing to ask: judges leave none of these traces to people"
+    return f"nothing to ask: none of these cases holds a {plan.kind}".replace("_", " ")
 
 
 def page_step() -> Callable[..., LabelReport]:
@@ -169,7 +187,24 @@ def _ask(console: Console, question: Question) -> Given | str:
     reference = None
     if question.form.type != "thumbs" or answer == "fail":
         reference = words(console, "what should it have said? (enter: nothing) ")
-    return Given(answer, comment, reference)
+    return Given(answer, comment, reference, _sections(console, question))
+
+
+def _sections(console: Console, question: Question) -> tuple[str, ...]:
+    """The ids of the guidance's sections that decided; not asked where there is no choice."""
+    if len(question.sections) < 2:
+        return ()
+    for number, section in enumerate(question.sections, start=1):
+        tell(console, f"  [{number}] {printable(section.title)}"[:WIDTH])
+    while True:
+        told = words(console, "which sections decided? (numbers; enter: none) ") or ""
+        wanted = told.replace(",", " ").split()
+        numbers = [int(word) for word in wanted if word.isdecimal()]
+        if len(numbers) == len(wanted) and all(
+            1 <= number <= len(question.sections) for number in numbers
+        ):
+            return tuple(question.sections[number - 1].section_id for number in numbers)
+        tell(console, f"{told!r} is not numbers from 1 to {len(question.sections)}")
 
 
 def _answer(console: Console, form: LabelForm) -> str:

@@ -10,6 +10,7 @@ Example:
 from gitloop.evaluation.abstaining import Unsure, abstained
 from gitloop.evaluation.calling import refuse_errors, storable
 from gitloop.evaluation.dependencies import require_dependencies
+from gitloop.evaluation.doubting import doubted
 from gitloop.evaluation.embedding import embed, open_embedder
 from gitloop.evaluation.judging import (
     BoundJudge,
@@ -39,6 +40,7 @@ __all__ = [
     "bind",
     "bind_judge",
     "call_store",
+    "doubted",
     "embed",
     "judge_bound",
     "judge_cases",

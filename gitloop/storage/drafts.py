@@ -41,7 +41,7 @@ def keep_draft(root: Path, annotator: str, name: str, draft: Mapping[str, Any] |
 
     Two windows, and two processes, take turns: neither undoes what the other kept.
     """
-    with _alone(root, annotator):
+    with _alone(root, annotator, ""):
         drafts = read_drafts(root, annotator)
         before = drafts.pop(name, None)
         if draft is not None:
@@ -52,8 +52,18 @@ def keep_draft(root: Path, annotator: str, name: str, draft: Mapping[str, Any] |
 
 
 @contextmanager
-def _alone(root: Path, annotator: str) -> Iterator[None]:
-    lock = root / FOLDER / f".{annotator}.lock"
+def taking_turns(root: Path, annotator: str) -> Iterator[None]:
+    """Hold off every other process that answers for this annotator.
+
+    Between looking at what is there and writing, nobody else may write.
+    """
+    with _alone(root, annotator, "turn."):
+        yield
+
+
+@contextmanager
+def _alone(root: Path, annotator: str, what: str) -> Iterator[None]:
+    lock = root / FOLDER / f".{annotator}.{what}lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

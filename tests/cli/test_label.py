@@ -181,3 +181,45 @@ def test_without_the_extra_the_page_says_what_to_install(
     args = ["label", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]
     assert invoke(args) == 4
     assert "pip install 'gitloop[label]'" in capsys.readouterr().err
+
+
+def test_sections_of_the_guidance_are_asked_for(
+    unlabelled: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terminal asks which sections decided, by number; what is no number is asked again."""
+    told = "guidance: |\n  # Sources\n  Only the context.\n\n  # Numbers\n  Digit by digit.\n"
+    rubric = unlabelled.read("rubrics/grounded.yaml")
+    rubric = rubric.replace("guidance: Fail whatever the context does not say.\n", told)
+    unlabelled.gen({"rubrics/grounded.yaml": rubric}, commit="Sections")
+    monkeypatch.setattr("sys.stdin", io.StringIO("p\n\n3\n2, 1\np\n\n\nq\n"))
+    args = ["label", "--terminal", "--as", "amara", "--sample", "4", "-C", str(unlabelled.root)]
+    assert invoke(args) == 0
+    found = read_labels(unlabelled.root)["sections"].to_list()
+    assert sorted(found, key=str) == [None, ["numbers", "sources"]]
+    shown = capsys.readouterr().err
+    assert "[2] Numbers" in shown
+    assert "'3' is not numbers from 1 to 2" in shown
+
+
+def test_where_nothing_is_to_be_asked_no_page_opens(
+    unlabelled: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A senior without a dispute is told so, at once, with exit 0 and no server."""
+    args = ["label", "--senior", "--as", "chen", "--no-browser", "-C", str(unlabelled.root)]
+    assert invoke(args) == 0
+    told = capsys.readouterr()
+    assert "nothing to ask: annotators disagree on nothing" in told.out
+    assert "http" not in told.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--order", "boundary", "--sample", "3"],
+        ["--order", "boundary", "--kind", "golden_row"],
+        ["--order", "beauty"],
+    ],
+)
+def test_an_order_is_about_failures(unlabelled: Repository, args: list[str]) -> None:
+    """It excludes other choices of cases, and rows that are no failures."""
+    assert invoke(["label", "--as", "amara", *args, "-C", str(unlabelled.root)]) == 4

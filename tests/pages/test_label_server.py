@@ -15,6 +15,7 @@ import pytest
 
 from gitloop.core.label import Session
 from gitloop.errors import ConfigError, DataError
+from gitloop.pages.label import Refusal
 from gitloop.pages.server import LocalServer
 from gitloop.steps.label import LabelPlan, LabelReport, open_session
 from gitloop.steps.label.desk import Desk
@@ -344,3 +345,33 @@ def test_what_another_senior_settled_is_done(tmp_path: Path) -> None:
     assert desk.n_left == 1
     said = [(one["annotator"], one["label"]) for one in desk.look(1, "w")["opinions"]]
     assert said == [("amara", "pass"), ("bo", "fail")]
+
+
+def test_two_processes_of_one_person_take_turns(tmp_path: Path) -> None:
+    """Of two that answer one question at one moment, one is told what the other said."""
+    repository = labelled_repository(tmp_path / "repository", 2)
+    desks = []
+    for _ in range(2):
+        workspace, plan = Workspace(repository.root), LabelPlan("amara", n_sample=2)
+        session = open_session(workspace, plan)
+        desks.append(Desk(workspace, session, open_queue(workspace, session, plan), plan))
+    start, told = threading.Barrier(2), list[str]()
+
+    def answer(desk: Desk, verdict: str) -> None:
+        start.wait(10)
+        try:
+            desk.save(0, verdict, {"values": {"label": verdict}, "revision": ""})
+            told.append("saved")
+        except Refusal as error:
+            told.append(str(error))
+
+    threads = [
+        threading.Thread(target=answer, args=pair)
+        for pair in zip(desks, ("pass", "fail"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(told) == ["another window answered this meanwhile", "saved"]
+    assert read_labels(repository.root).height == 1

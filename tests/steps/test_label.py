@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import polars as pl
@@ -17,7 +18,7 @@ from gitloop.steps.labels import ExportPlan, ImportPlan, export_labels, import_l
 from gitloop.steps.promote import PromoteRequest, promote
 from gitloop.storage import parquet
 from gitloop.storage.labels import append_labels, read_labels, render_label
-from gitloop.tables import CLUSTERS, OUTPUTS
+from gitloop.tables import CLUSTERS, MEMBERS, OUTPUTS
 from tests.labelled import label, label_all, labelled_repository
 from tests.promotable import failure, make_promotable
 from tests.repositories import Repository
@@ -430,3 +431,36 @@ def test_golden_rows_and_what_the_application_answers_now(repository: Repository
     found = read_labels(repository.root, kind=None).filter(annotator="amara")
     kinds = found.group_by("item_kind").len().sort("item_kind").rows()
     assert kinds == [("golden_row", 1), ("prototype_run", 1), ("trace", 2)]
+
+
+def test_the_least_certain_failures_come_first(clustered: Repository) -> None:
+    """--order boundary asks about all failures, nearest to the line between two clusters first."""
+    with pytest.raises(DataError, match="have not been clustered yet"):
+        label_step(clustered.root, say()[1], LabelPlan("amara", order="boundary"))  # type: ignore[arg-type]
+    margins = {"t000": 0.4, "t001": 0.1, "t002": None, "t003": 0.05}
+    rows: list[dict[str, Any]] = [
+        {
+            "trace_id": trace_id,
+            "cluster_id": None if trace_id == "t003" else "c1",
+            "probability": 0.5,
+            "runner_up": None if margin is None else "c2",
+            "margin": margin,
+            "is_soft": False,
+            "weight": 1.0,
+            "text": "lisbon",
+            "feedback_ids": [],
+        }
+        for trace_id, margin in margins.items()
+    ]
+    members = pl.DataFrame(rows, schema=MEMBERS.schema)
+    parquet.write(clustered.root / "loop/cluster/members.parquet", MEMBERS, members)
+    asked, ask = say(Given("pass"), Given("fail"), Given("pass"))
+    label_step(clustered.root, ask, LabelPlan("amara", order="boundary"))  # type: ignore[arg-type]
+    assert [question.item.trace_id for question in asked] == ["t003", "t001", "t000"]
+    assert [question.item.case.cluster_name for question in asked] == [
+        None,
+        "lisbon office",
+        "lisbon office",
+    ]
+    with pytest.raises(DataError, match="no judge has been calibrated"):
+        label_step(clustered.root, ask, LabelPlan("amara", order="disagreement"))  # type: ignore[arg-type]

@@ -215,3 +215,23 @@ def test_killed_at_any_moment_no_acknowledged_label_is_lost(tmp_path: Path) -> N
             acknowledged += [int(line) for line in process.stdout.read().split()]
         found = set(read_labels(tmp_path)["trace_id"].to_list())
         assert {f"t{n}" for n in acknowledged} <= found
+
+
+def test_two_processes_of_one_annotator_lose_nothing(tmp_path: Path) -> None:
+    """Two writers on one file, at the same time: every line of both is there, whole."""
+    writer = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from gitloop.storage.labels import append_labels
+        from tests.labelled import label
+        for n in range(40):
+            append_labels(Path(sys.argv[1]), "amara", [label(f"{sys.argv[2]}{n}", "pass")])
+        """
+    )
+    command = [sys.executable, "-c", writer, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    writers = [subprocess.Popen([*command, name], cwd=root) for name in "ab"]
+    assert [one.wait() for one in writers] == [0, 0]
+    scan = scan_labels(tmp_path)
+    assert (scan.n_lines, scan.labels.height, scan.torn) == (80, 80, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from gitloop.core import label as core
@@ -12,7 +13,7 @@ from gitloop.digests import sha256_of
 from gitloop.pages.label import Refusal
 from gitloop.steps.label.committing import Committed, commit_labels
 from gitloop.steps.label.session import LabelPlan, identity_of, rules
-from gitloop.storage.drafts import keep_draft, read_drafts
+from gitloop.storage.drafts import keep_draft, read_drafts, taking_turns
 from gitloop.storage.labels import FOLDER, append_labels, label_key, scan_labels
 from gitloop.workspace import Workspace
 
@@ -110,13 +111,8 @@ class Desk:
         """
         item = self._item(number, sent)
         values = _values(sent)
-        with self._turn:
-            drafts = read_drafts(self._workspace.root, self._session.annotator)
-            by_window = dict(drafts.get(_name(item), {}))
-            _take_over(by_window, sent.get("base"))
-            order = 1 + max((kept["order"] for kept in by_window.values()), default=0)
-            by_window[window] = {"values": values, "order": order}
-            keep_draft(self._workspace.root, self._session.annotator, _name(item), by_window)
+        with self._turn, self._alone():
+            self._keep(item, window, values, sent.get("base"))
         return {"base": {"window": window, "revision": _revision(values)}}
 
     def drop(self, number: int) -> dict[str, Any]:
@@ -133,8 +129,8 @@ class Desk:
             DataError: The label file is faulty; what was typed is kept as a draft.
         """
         item = self._item(number, sent)
-        self.keep(number, window, sent)
-        with self._turn:
+        with self._turn, self._alone():
+            self._keep(item, window, _values(sent), sent.get("base"))
             row = self._row(item, _values(sent))
             own = self._current(item)
             if not _is_same(row, own):
@@ -152,6 +148,18 @@ class Desk:
                 return Committed(reason="--no-commit was asked for")
             identity = identity_of(self._workspace, self._plan, self._session.annotator)
             return commit_labels(self._workspace, self._session, identity)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Another process of the same person waits, as another window of this one does."""
+        return taking_turns(self._workspace.root, self._session.annotator)
+
+    def _keep(self, item: Item, window: str, values: dict[str, Any], base: Any) -> None:  # noqa: ANN401 -- JSON in
+        drafts = read_drafts(self._workspace.root, self._session.annotator)
+        by_window = dict(drafts.get(_name(item), {}))
+        _take_over(by_window, base)
+        order = 1 + max((kept["order"] for kept in by_window.values()), default=0)
+        by_window[window] = {"values": values, "order": order}
+        keep_draft(self._workspace.root, self._session.annotator, _name(item), by_window)
 
     def _item(self, number: int, sent: Mapping[str, Any] | None = None) -> Item:
         """The question; where the page says which one it means, that must be it."""

@@ -49,8 +49,13 @@ def serve_queue(  # one more than a call needs, so that other verbs bring their 
     announce: Announce,
     port: int = 0,
 ) -> LabelReport:
-    """Serve any queue of questions; `gitloop pairs label` brings pairs."""
+    """Serve any queue of questions; `gitloop pairs label` brings pairs.
+
+    Where there is no question at all, no page is opened.
+    """
     desk = Desk(workspace, session, queue, plan)
+    if not desk.n_questions:
+        return _report(desk, session, queue, Committed())
     ended: list[Committed] = []
     with LocalServer(port) as server:
         door = Door(server.origin, lambda link: announce(link, session, desk.n_left))
@@ -63,15 +68,17 @@ def serve_queue(  # one more than a call needs, so that other verbs bring their 
         app = label_app(door, desk, finish)
         door.invite()
         server.run(app)
-    committed = ended[-1] if ended else desk.finish()
-    n_left = desk.n_left
+    return _report(desk, session, queue, ended[-1] if ended else desk.finish())
+
+
+def _report(desk: Desk, session: Session, queue: Queue, committed: Committed) -> LabelReport:
     return LabelReport(
         annotator=session.annotator,
         role=session.role,
         path=f"labels/{session.annotator}.jsonl",
         n_labelled=desk.n_saved,
         n_skipped=0,
-        n_left=n_left,
+        n_left=desk.n_left,
         n_done=queue.n_done,
         gone=queue.gone,
         committed=committed,

@@ -10,7 +10,7 @@ import polars as pl
 from gitloop.core import label as core
 from gitloop.core.label import Case, Queue, Rules, Session
 from gitloop.errors import ConfigError, DataError, ToolError
-from gitloop.evaluation import abstained
+from gitloop.evaluation import abstained, doubted
 from gitloop.params import sections
 from gitloop.storage.labels import check_annotator, read_labels
 from gitloop.storage.parts import read_parts
@@ -22,6 +22,7 @@ OUTPUTS_PATH = "loop/score/outputs.parquet"
 KINDS = tuple(kind for kind in ITEM_KINDS if kind != "pair")
 """What `gitloop label` asks about; `gitloop pairs label` asks about pairs."""
 
+_ROW_KINDS = {"golden_row", "prototype_run"}
 _IDENTITY = re.compile(r"^(?P<name>[^<>]+?)\s*<(?P<address>[^<>\s]+@[^<>\s]+)>$")
 
 
@@ -36,6 +37,8 @@ class LabelPlan:
         n_sample: Cases of a random sample to label in place of clusters, or None.
         n_judged: Traces of a random sample to judge, to label those on which a judge abstains.
         kind: What they look at, one of `KINDS`.
+        order: "boundary" or "disagreement": all failures, those first that a label would teach most
+            about; None for clusters' representatives.
         is_committed: Whether the labels are committed when the session ends.
     """
 
@@ -45,6 +48,7 @@ class LabelPlan:
     n_sample: int | None = None
     n_judged: int | None = None
     kind: str = "trace"
+    order: str | None = None
     is_committed: bool = True
 
 
@@ -65,6 +69,11 @@ def open_session(workspace: Workspace, plan: LabelPlan) -> Session:
         )
     if plan.kind not in KINDS:
         raise ConfigError(f"there is no kind {plan.kind!r}: {', '.join(KINDS)}")
+    if plan.order and plan.kind in _ROW_KINDS:
+        raise ConfigError(
+            f"--order is about failures, and a {plan.kind} is none",
+            hint=f"run: gitloop label --kind {plan.kind}",
+        )
     annotator = annotator_of(workspace, plan.annotator)
     names = plan.rubrics or sorted(pins)
     found = {name: workspace.rubric(name) for name in names}
@@ -184,7 +193,7 @@ def _drawn(workspace: Workspace, traces: pl.DataFrame, n: int) -> list[str]:
 
 def _cases(workspace: Workspace, plan: LabelPlan) -> tuple[list[Case], list[str]]:
     """The cases to show, in order, and the ids of those that are gone."""
-    if plan.kind in {"golden_row", "prototype_run"}:
+    if plan.kind in _ROW_KINDS:
         cases = _row_cases(workspace, plan.kind)
         if plan.n_sample is not None:
             seed = workspace.params.seed
@@ -194,7 +203,11 @@ def _cases(workspace: Workspace, plan: LabelPlan) -> tuple[list[Case], list[str]
         return cases, []
     traces = read_parts(workspace.root, workspace.dvc, "data/traces", TRACES)
     shown: core.Shown
-    if plan.n_sample is None:
+    if plan.order is not None:
+        names = dict(_clusters(workspace).select("cluster_id", "name").iter_rows())
+        found = doubted(workspace, plan.order)
+        shown = {one.trace_id: (one.cluster_id, names.get(one.cluster_id)) for one in found}
+    elif plan.n_sample is None:
         shown = core.representatives(_clusters(workspace))
     else:
         shown = dict.fromkeys(_drawn(workspace, traces, plan.n_sample), (None, None))
@@ -204,7 +217,7 @@ def _cases(workspace: Workspace, plan: LabelPlan) -> tuple[list[Case], list[str]
 
 def _cases_of(workspace: Workspace, kind: str, wanted: dict[str, str]) -> list[Case]:
     """The cases with these item ids, each with the trace that it belongs to."""
-    if kind in {"golden_row", "prototype_run"}:
+    if kind in _ROW_KINDS:
         return [case for case in _row_cases(workspace, kind) if case.item_id in wanted]
     traces = read_parts(workspace.root, workspace.dvc, "data/traces", TRACES)
     shown = dict.fromkeys(wanted.values(), (None, None))

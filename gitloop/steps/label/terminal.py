@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitloop.core import label as core
 from gitloop.core.label import Given, Item, Queue, Session
-from gitloop.params import LabelForm
+from gitloop.params import LabelForm, Section, sections
 from gitloop.steps.label.committing import Committed, commit_labels
 from gitloop.steps.label.session import LabelPlan, identity_of, open_queue, open_session
 from gitloop.storage.labels import append_labels
@@ -26,6 +26,7 @@ class Question:
         form: How it is answered.
         number: Which question of this session it is, from 1.
         n_questions: How many there are.
+        sections: The guidance in sections, of which a person may name those that decided.
     """
 
     item: Item
@@ -34,6 +35,7 @@ class Question:
     form: LabelForm
     number: int
     n_questions: int
+    sections: tuple[Section, ...] = ()
 
 
 Ask = Callable[[Question], Given | str]
@@ -90,7 +92,8 @@ def label(directory: Path, ask: Ask, plan: LabelPlan) -> LabelReport:
         form = core.form_of(session, item)
         told = guidance.get(item.rubric, "")
         version = session.guidance_version
-        return ask(Question(item, told, version, form, number, len(queue.items)))
+        n = len(queue.items)
+        return ask(Question(item, told, version, form, number, n, sections(told)))
 
     return ask_queue(workspace, session, queue, put, plan)
 
