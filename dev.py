@@ -5,7 +5,7 @@ python3 dev.py repro     make .venv from the lock file, then run the main job: d
 python3 dev.py test      make .venv, then lint, types, contracts and every test
 python3 dev.py check     lint, types and contracts only
 python3 dev.py demo DIR  make .venv, then walk the loop in a new repository
-python3 dev.py trainers  make .venv-trainers: with it, tests run TRL's trainers on exported pairs
+python3 dev.py trainers  make .venv-trainers: with it, tests run TRL's trainers and [minilm]
 python3 dev.py loaders   the same, and axolotl, LLaMA-Factory and Unsloth, whose loaders tests run
 python3 dev.py llama     make .venv-llama: with it, tests judge by llama.cpp's own server
 python3 dev.py lock      resolve requirements.lock again (needs uv)

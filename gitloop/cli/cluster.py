@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,9 +23,22 @@ if TYPE_CHECKING:
     help="List unlabelled failures that a label would teach most about; no run.",
 )
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N")
+@click.option(
+    "--map",
+    "map_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw the map (.html or .svg) under the names that briefs give; no run.",
+)
 @pass_console
 def cluster(
-    console: Console, anew: bool, cluster_id: str | None, order: str | None, limit: int
+    console: Console,
+    *,
+    anew: bool,
+    cluster_id: str | None,
+    order: str | None,
+    limit: int,
+    map_path: Path | None,
 ) -> None:
     """Group the failures into named clusters; one-offs stay in a noise bucket.
 
@@ -32,11 +46,16 @@ def cluster(
     that they had in the checked-out commit; loop/cluster/nights.jsonl records births, merges,
     splits and deaths.
     """
-    from gitloop.steps.cluster import cluster_failures, order_failures, trail
+    from gitloop.steps.cluster import cluster_failures, draw_map, order_failures, trail
 
     if order is not None:
         ordered = order_failures(console.directory, order, limit)
         console.show(asdict(ordered), lambda: _order_lines(ordered))
+        return
+    if map_path is not None:
+        drawn = draw_map(console.directory, map_path, progress=console.progress)
+        told = f"{drawn.path}: {drawn.n_clusters} clusters, {drawn.n_named} named by their briefs"
+        console.show(asdict(drawn), lambda: [told])
         return
     if cluster_id is not None:
         found = trail(console.directory, cluster_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -239,6 +240,15 @@ def test_body_stays_below_the_limit() -> None:
     assert len(body) < MAX_CHARACTERS
     assert "more would not fit" in body
     assert body.rstrip().endswith("Gitloop-Parent: 2026.04-123456")
+
+
+def test_a_cluster_bears_the_name_of_its_brief() -> None:
+    """Where a model or a person named a cluster the body says so, as inert text."""
+    made = replace(promotion(2, fixes={"c1": None}), names={"c1": "Promises | *sixty* days"})
+    body = pull_request(made, ())
+    (line,) = [line for line in body.splitlines() if line.startswith("| `c1`")]
+    assert "Promises" in line
+    assert line.count("|") == 4 + line.count("\\|")
 
 
 def test_ids_out_of_the_data_are_inert() -> None:

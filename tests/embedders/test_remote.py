@@ -244,16 +244,3 @@ def test_the_packaged_model_is_an_extra() -> None:
     with pytest.raises(PluginError) as raised:
         load("embedders", "minilm")
     assert raised.value.hint == 'run: pip install "gitloop[minilm]"'
-
-
-@pytest.mark.slow
-def test_the_packaged_model_embeds_offline() -> None:
-    """Where the extra is there: unit rows of 384, near for one meaning, the same bytes twice."""
-    if not is_installed():
-        pytest.skip("the extra minilm is not installed")
-    own = load("embedders", "minilm")()
-    texts = ["where is my parcel", "my package has not arrived", "delete my account", ""]
-    vectors = own.embed(texts)
-    assert vectors.shape == (4, 384)
-    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.1
-    assert own.embed(texts).tobytes() == vectors.tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +17,16 @@ import yaml
 
 from gitloop.core.triage import DIMENSIONS, SCORES
 from gitloop.errors import ApiError, ConfigError, DataError
-from gitloop.steps.cluster import cluster_failures
+from gitloop.steps.cluster import cluster_failures, draw_map
+from gitloop.steps.label import LabelPlan, Question, label
 from gitloop.steps.triage import Rewrite, triage
 from gitloop.storage import parquet, parts
+from gitloop.storage.briefs import given_names
 from gitloop.storage.dvc import Dvc
 from gitloop.tables import TRACES
 from tests.endpoints import Endpoint, Reply, endpoint, refused, said
 from tests.failing import AT, complaints, write_failures
+from tests.labelled import PARAMS, RUBRIC
 from tests.repositories import Repository
 
 POLICY = "Returns are taken within fourteen days only."
@@ -397,3 +401,32 @@ def test_paths_of_briefs_are_plain(fresh: Repository, tmp_path: Path) -> None:
     clusters = pl.read_parquet(fresh.root / "loop/cluster/clusters.parquet")
     assert names == sorted(clusters["cluster_id"].to_list())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_from_a_brief_stands_wherever_the_cluster_does(fresh: Repository) -> None:
+    """What a model or a person called a cluster is on the label page and on the map drawn anew."""
+    triage(fresh.root)
+    cluster_id = refunds(fresh)
+    assert given_names(fresh.root, [cluster_id, "c-none"]) == {}
+    path = f"loop/cluster/briefs/{cluster_id}.yaml"
+    text = re.sub(r"^name: .*$", "name: Promises sixty days", fresh.read(path), flags=re.MULTILINE)
+    fresh.gen({path: text})
+    assert given_names(fresh.root, [cluster_id]) == {cluster_id: "Promises sixty days"}
+    fresh.gen({"rubrics/grounded.yaml": RUBRIC, "params.yaml": PARAMS})
+    asked: list[Question] = []
+
+    def ask(question: Question) -> str:
+        asked.append(question)
+        return "skip"
+
+    label(fresh.root, ask, LabelPlan("amara", is_committed=False))
+    names = {question.item.case.cluster_name for question in asked}
+    assert "Promises sixty days" in names
+    before = {file.name: file.read_bytes() for file in (fresh.root / "loop/cluster").glob("*.*")}
+    drawn = draw_map(fresh.root, fresh.root / "map.html")
+    assert (drawn.n_clusters, drawn.n_named) == (3, 1)
+    assert "Promises sixty days" in fresh.read("map.html")
+    assert "Promises" not in fresh.read("loop/cluster/map.html")
+    assert before == {
+        file.name: file.read_bytes() for file in (fresh.root / "loop/cluster").glob("*.*")
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -42,6 +42,7 @@ class Promotion:
         fixes: cluster_id → its immediate fix, or None, for each chosen cluster.
         agreement: How often people agreed on the clusters' cases.
         masked: Personal data that was replaced.
+        names: cluster_id → the name that a model or a person gave it, where there is one.
     """
 
     set_name: str
@@ -54,6 +55,7 @@ class Promotion:
     fixes: Mapping[str, str | None]
     agreement: Agreement
     masked: tuple[Finding, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def commit_message(promotion: Promotion) -> str:
@@ -152,10 +154,15 @@ def _clusters(promotion: Promotion) -> list[str]:
     lines = ["### Clusters", "", "| cluster | rows | immediate fix |", "|---|---|---|"]
     for cluster_id in ordered[:_MOST_CLUSTERS]:
         fix = promotion.fixes[cluster_id]
-        lines.append(
-            f"| {_name(cluster_id)} | {sizes[cluster_id]} | {_cell(fix) if fix else '–'} |"
-        )
+        title = _titled(cluster_id, promotion.names)
+        lines.append(f"| {title} | {sizes[cluster_id]} | {_cell(fix) if fix else '–'} |")
     return [*lines, *_more(len(ordered) - _MOST_CLUSTERS, "cluster")]
+
+
+def _titled(cluster_id: str, names: Mapping[str, str]) -> str:
+    """The cluster by its id, and by its name where it has one."""
+    name = names.get(cluster_id)
+    return f"{_name(cluster_id)} {_cell(name)}" if name else _name(cluster_id)
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> list[str]:

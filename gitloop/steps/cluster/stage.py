@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from gitloop.core.cluster import (
     ClusterSettings,
     Collapsed,
     Night,
+    NightLine,
     cluster,
     collapse,
     is_due,
@@ -39,6 +41,7 @@ from gitloop.steps.cluster.nights import (
     tonight,
 )
 from gitloop.steps.cluster.telling import ClusterReport, map_of, metrics_of, report_of
+from gitloop.storage.briefs import given_names
 from gitloop.storage.calls import CallStore
 from gitloop.storage.files import write_json, write_text
 from gitloop.tables import CLUSTERS, JOINED, MEMBERS
@@ -65,6 +68,89 @@ def cluster_failures(
         ApiError: An embeddings server failed; what it answered is kept, nothing else was written.
     """
     workspace = Workspace(directory)
+    ran = _run(workspace, progress, anew=anew)
+    report, members, clusters = ran.report, ran.members, ran.clusters
+    workspace.write(MEMBERS_PATH, MEMBERS, members)
+    workspace.write(CLUSTERS_PATH, CLUSTERS, clusters)
+    keep_calls(workspace, CALLS_PATH, ran.store)
+    folder = workspace.root / "loop/cluster"
+    write_json(folder / "metrics.json", metrics_of(workspace, report, clusters, ran.found))
+    drawn = map_of(report, (members, clusters), ran.found, ran.vectors, ran.embedder)
+    write_text(folder / "map.html", load("reports", "html")().render(drawn))
+    write_text(folder / "map.svg", cluster_svg.render(drawn))
+    write_text(workspace.root / LEDGER, render(ran.nights))
+    return report
+
+
+def draw_map(directory: Path, path: Path, *, progress: Progress = silent) -> Drawn:
+    """Draw the map of the clusters that are there, under the names that briefs give them.
+
+    The night is computed again, which gives the same clusters; nothing in loop/cluster/ is written.
+
+    Args:
+        directory: A directory of the checkout.
+        path: Where to draw it: a page, or with the ending .svg a picture.
+        progress: Is told how many texts are embedded.
+
+    Raises:
+        DataError: There are no clusters yet, or the inputs have changed since.
+    """
+    workspace = Workspace(directory)
+    ran = _run(workspace, progress, anew=False)
+    there = workspace.root / CLUSTERS_PATH
+    wanted = set(ran.clusters["cluster_id"].to_list())
+    if not there.is_file() or set(workspace.read(CLUSTERS_PATH, CLUSTERS)["cluster_id"]) != wanted:
+        raise DataError(
+            "the clusters are not those of these failures and params.yaml",
+            hint="run: dvc repro cluster",
+        )
+    names = given_names(workspace.root, sorted(wanted))
+    clusters = ran.clusters.with_columns(
+        name=pl.col("cluster_id").replace_strict(names, default=pl.col("name"))
+    )
+    found = replace(
+        ran.found,
+        clusters=tuple(
+            replace(one, name=names.get(one.cluster_id, one.name)) for one in ran.found.clusters
+        ),
+    )
+    drawn = map_of(ran.report, (ran.members, clusters), found, ran.vectors, ran.embedder)
+    is_picture = path.suffix.lower() == ".svg"
+    text = cluster_svg.render(drawn) if is_picture else load("reports", "html")().render(drawn)
+    write_text(path, text)
+    return Drawn(str(path), len(wanted), len(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A map that was drawn.
+
+    Attributes:
+        path: Where it lies.
+        n_clusters: Clusters on it.
+        n_named: Those that bear the name of their brief.
+    """
+
+    path: str
+    n_clusters: int
+    n_named: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A night, computed and not yet written."""
+
+    report: ClusterReport
+    members: pl.DataFrame
+    clusters: pl.DataFrame
+    found: Clustering
+    vectors: np.ndarray
+    store: CallStore
+    nights: tuple[NightLine, ...]
+    embedder: str
+
+
+def _run(workspace: Workspace, progress: Progress, *, anew: bool) -> _Ran:
     params = workspace.params
     joined = workspace.read("loop/join/joined.parquet", JOINED)
     failed = failures(joined, params.failures, params.cluster.text)
@@ -90,17 +176,9 @@ def cluster_failures(
     line = night_line(inputs, goes_on, failed.height, identity, mode)
     members = members_of(failed, groups, found)
     clusters = clusters_of(failed, members, found)
-    report = report_of(members, clusters, groups, (*goes_on.before, line))
-    drawn = map_of(report, (members, clusters), found, vectors, params.embedder.use)
-    workspace.write(MEMBERS_PATH, MEMBERS, members)
-    workspace.write(CLUSTERS_PATH, CLUSTERS, clusters)
-    keep_calls(workspace, CALLS_PATH, store)
-    folder = workspace.root / "loop/cluster"
-    write_json(folder / "metrics.json", metrics_of(workspace, report, clusters, found))
-    write_text(folder / "map.html", load("reports", "html")().render(drawn))
-    write_text(folder / "map.svg", cluster_svg.render(drawn))
-    write_text(workspace.root / LEDGER, render((*goes_on.before, line)))
-    return report
+    nights = (*goes_on.before, line)
+    report = report_of(members, clusters, groups, nights)
+    return _Ran(report, members, clusters, found, vectors, store, nights, params.embedder.use)
 
 
 def _embedded(

@@ -12,6 +12,7 @@ from gitloop.core.label import Case, Queue, Rules, Session
 from gitloop.errors import ConfigError, DataError, ToolError
 from gitloop.evaluation import abstained, doubted
 from gitloop.params import sections
+from gitloop.storage.briefs import given_names
 from gitloop.storage.labels import check_annotator, read_labels
 from gitloop.storage.parts import read_parts
 from gitloop.tables import CLUSTERS, ITEM_KINDS, OUTPUTS, TRACES
@@ -251,4 +252,8 @@ def _clusters(workspace: Workspace) -> pl.DataFrame:
             "failures have not been clustered yet, so there is nothing to choose cases from",
             hint="run: dvc repro cluster, or: gitloop label --sample 50",
         )
-    return workspace.read(CLUSTERS_PATH, CLUSTERS)
+    clusters = workspace.read(CLUSTERS_PATH, CLUSTERS)
+    given = given_names(workspace.root, clusters["cluster_id"])
+    return clusters.with_columns(
+        name=pl.col("cluster_id").replace_strict(given, default=pl.col("name"))
+    )

@@ -15,6 +15,7 @@ from gitloop.documents import parse
 from gitloop.errors import ConfigError, DataError
 from gitloop.protocols import Progress
 from gitloop.stats.consensus import consensus
+from gitloop.storage.briefs import given_names
 from gitloop.storage.files import read_text
 from gitloop.storage.labels import read_labels
 from gitloop.storage.parts import read_parts
@@ -35,6 +36,7 @@ class Collected:
         exposed: Personal data in names, which cannot be replaced.
         agreement: How often people agreed.
         fixes: cluster_id → immediate fix, for each chosen cluster.
+        names: cluster_id → name, for those that a brief gives one.
     """
 
     rows: pl.DataFrame
@@ -43,6 +45,7 @@ class Collected:
     exposed: tuple[core.Finding, ...]
     agreement: core.Agreement
     fixes: dict[str, str | None]
+    names: dict[str, str]
 
 
 def collect(
@@ -101,6 +104,7 @@ def collect(
         exposed=screened.exposed,
         agreement=core.agreement(verdicts),
         fixes={cluster_id: _immediate_fix(workspace.root, cluster_id) for cluster_id in chosen},
+        names=_names(workspace.root, chosen),
     )
 
 
@@ -158,6 +162,13 @@ def _refuse_secrets(secrets: Iterable[core.Finding]) -> None:
         + "\n".join(lines + more),
         hint=f"revoke them; to promote the rest: {skips}{' …' if len(traces) > 3 else ''}",
     )
+
+
+def _names(root: Path, chosen: Iterable[str]) -> dict[str, str]:
+    """cluster_id → the name in its brief, masked; one that holds a secret is left out."""
+    plain = [name for name in chosen if re.fullmatch(r"[A-Za-z0-9_-]+", name)]
+    found = given_names(root, plain)
+    return {name: core.mask(text)[0] for name, text in found.items() if not core.find_secrets(text)}
 
 
 def _immediate_fix(root: Path, cluster_id: str) -> str | None:

@@ -175,6 +175,7 @@ def _promote(workspace: Workspace, request: PromoteRequest, cases: Collected) ->
         rows=rows,
         left_out=tuple(left_out),
         fixes=cases.fixes,
+        names=cases.names,
         agreement=cases.agreement,
         masked=tuple(finding for finding in cases.masked if finding.trace_id in promoted),
     )

@@ -25,8 +25,8 @@ from gitloop.errors import ConfigError
 from gitloop.evaluation import call_store, settle_refresh
 from gitloop.protocols import Progress, silent
 from gitloop.steps.triage.agent import Investigation, Staff
-from gitloop.steps.triage.files import brief_path, read_brief, write_brief
 from gitloop.steps.triage.models import Asked, require_price
+from gitloop.storage.briefs import brief_path, read_brief, write_brief
 from gitloop.storage.calls import CallStore
 from gitloop.storage.parts import read_parts
 from gitloop.tables import CLUSTERS, JOINED, MEMBERS, TRACES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,25 @@ def read_brief(root: Path, cluster_id: str) -> tuple[dict[str, Any], bool] | Non
     seal = value.pop(_SEAL, None)
     is_edited = text != f"{_HEAD}{dump(value)}{_SEAL}: {seal}\n" or sha256(dump(value)) != seal
     return value, is_edited
+
+
+def given_names(root: Path, cluster_ids: Iterable[str]) -> dict[str, str]:
+    """cluster_id → the name that a model or a person gave it in its brief; {} without any.
+
+    A brief that nobody but the extractor wrote repeats keywords, and is passed over; so is one that
+    cannot be read, which `gitloop triage` tells.
+    """
+    found = {}
+    for cluster_id in cluster_ids:
+        try:
+            there = read_brief(root, cluster_id)
+        except DataError:
+            continue
+        if there is None:
+            continue
+        value, is_edited = there
+        method = str((value.get("made_by") or {}).get("method"))
+        name = " ".join(str(value.get("name") or "").split())
+        if name and (is_edited or not method.startswith("extractive/")):
+            found[cluster_id] = name
+    return found
