@@ -61,37 +61,31 @@ def object_batches(
     """As `objects`, some lines at a time: up to 2,000 of them, or about a megabyte."""
     places: list[int] = []
     found: list[dict[str, Any]] = []
-    n_bytes = 0
-    for n, line in _lines(path, fault):
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            value = _looked_at_again(n, line, error, fault)
-        if isinstance(value, dict):
-            places.append(n)
-            found.append(value)
-            n_bytes += len(line)
-            if len(found) >= _MOST_LINES or n_bytes >= _MOST_BYTES:
-                yield places, found
-                places, found, n_bytes = [], [], 0
-        elif value is not _NOTHING:
-            fault(n, f"a JSON {type(value).__name__}, not an object")
-    if found:
-        yield places, found
-
-
-def _lines(path: Path, fault: Callable[[int, str], None]) -> Iterator[tuple[int, bytes]]:
-    n = 0
+    n = n_bytes = 0
     with open_plain(path) as handle:
         try:
             while line := handle.readline(MAX_ITEM_BYTES + 1):
                 n += 1
-                if len(line) > MAX_ITEM_BYTES:
-                    fault(n, f"a line of more than {MAX_ITEM_BYTES >> 20:,} MB")
-                    return
-                yield n, line
+                try:
+                    value = orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    if len(line) > MAX_ITEM_BYTES:
+                        fault(n, f"a line of more than {MAX_ITEM_BYTES >> 20:,} MB")
+                        break
+                    value = _looked_at_again(n, line, error, fault)
+                if isinstance(value, dict):
+                    places.append(n)
+                    found.append(value)
+                    n_bytes += len(line)
+                    if n_bytes >= _MOST_BYTES or len(found) >= _MOST_LINES:
+                        yield places, found
+                        places, found, n_bytes = [], [], 0
+                elif value is not _NOTHING:
+                    fault(n, f"a JSON {type(value).__name__}, not an object")
         except BROKEN_GZIP as error:
             fault(n + 1, f"the gzip data is broken: {error}")
+    if found:
+        yield places, found
 
 
 def _looked_at_again(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ _CONFLICTS = "data/conflicts"
 _BYTES_PER_PART = 64 << 20
 _BYTES_OF_FIRST_PART = 16 << 20  # each is twice as large as the last: staging begins early
 _UNDATED = "undated"
+_MOST_PACKED = 2  # parts that are packed at once
 _ROOM, _ROOM_END = ".capture.", ".tmp"
 
 
@@ -114,9 +116,13 @@ class Intake:
         self._n_bytes = 0.0
         self._bytes_of_part = _BYTES_OF_FIRST_PART
         self._room: Path | None = None
-        # polars sorts, packs and writes one part without the GIL while the next one is read.
+        # polars sorts and packs without the GIL while the next rows are read: rows are sorted out in
+        # their order, parts packed two at a time.
         self._stager = ThreadPoolExecutor(1)
         self._staging: Future[None] | None = None
+        self._packer = ThreadPoolExecutor(_MOST_PACKED)
+        self._packing: deque[Future[_Staged]] = deque()
+        self._n_staged = 0
 
     def __enter__(self) -> Self:
         return self
@@ -129,6 +135,7 @@ class Intake:
     ) -> None:
         """Leave nothing behind that was not published."""
         self._stager.shutdown()
+        self._packer.shutdown()
         if self._room is not None:
             shutil.rmtree(self._room, ignore_errors=True)
 
@@ -149,6 +156,7 @@ class Intake:
         self._begin_staging()
         self._end_staging()
         self._stage_conflicts()
+        self._collect(0)
         if self._stores is not None:
             for staged in self._staged:
                 if not staged.path.startswith(_CONFLICTS):
@@ -217,17 +225,22 @@ class Intake:
         return pl.concat(found).unique() if found else nothing_known(self._table)
 
     def _write(self, folder: str, table: Table, rows: pl.DataFrame) -> None:
+        """Have a hidden part packed, when there is a thread for it."""
         if self._room is None:
             (self._workspace.root / "data").mkdir(exist_ok=True)
             made = tempfile.mkdtemp(
                 prefix=_ROOM, suffix=_ROOM_END, dir=self._workspace.root / "data"
             )
             self._room = Path(made)
-        staged = self._room / f"{table.name}-{len(self._staged)}.parquet"
-        newest = parquet.write(staged, table, rows)["created_at"].max()
-        day = f"{newest:%Y-%m-%d}" if isinstance(newest, datetime) else _UNDATED
-        digest = md5(staged)
-        self._staged.append(_Staged(staged, f"{folder}/{part_name(day, digest)}", digest))
+        self._collect(_MOST_PACKED - 1)
+        file = self._room / f"{table.name}-{self._n_staged}.parquet"
+        self._n_staged += 1
+        self._packing.append(self._packer.submit(_pack, file, folder, table, rows))
+
+    def _collect(self, most: int) -> None:
+        """Wait until so many parts are being packed at most; what went wrong is raised here."""
+        while len(self._packing) > most:
+            self._staged.append(self._packing.popleft().result())
 
     def _publish(self, staged: _Staged) -> str:
         """Move a part to its place and track it; returns its path, relative to the root."""
@@ -244,3 +257,10 @@ class Intake:
         staged.file.replace(root / path)
         track(root, self._workspace.dvc, path, staged.md5)
         return path
+
+
+def _pack(file: Path, folder: str, table: Table, rows: pl.DataFrame) -> _Staged:
+    newest = parquet.write(file, table, rows)["created_at"].max()
+    day = f"{newest:%Y-%m-%d}" if isinstance(newest, datetime) else _UNDATED
+    digest = md5(file)
+    return _Staged(file, f"{folder}/{part_name(day, digest)}", digest)
