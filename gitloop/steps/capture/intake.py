@@ -116,8 +116,8 @@ class Intake:
         self._n_bytes = 0.0
         self._bytes_of_part = _BYTES_OF_FIRST_PART
         self._room: Path | None = None
-        # polars sorts and packs without the GIL while the next rows are read: rows are sorted out in
-        # their order, parts packed two at a time.
+        # polars sorts and packs without the GIL while the next rows are read: rows are sorted out
+        # in their order, parts packed two at a time.
         self._stager = ThreadPoolExecutor(1)
         self._staging: Future[None] | None = None
         self._packer = ThreadPoolExecutor(_MOST_PACKED)
