@@ -185,6 +185,10 @@ def _lines(report: CalibrateReport) -> list[str]:
     for found in report.rubrics:
         lines += _rubric(found)
     lines += [style(f"! {place} was never finished", fg="yellow") for place in report.torn]
+    if report.drift is not None:
+        from gitloop.cli.calls import drift_lines
+
+        lines += [*drift_lines(report.drift), "the report is loop/calibrate/drift.json"]
     return [*lines, f"from {report.n_labels} labels; the gate reads {report.path}"]
 
 

@@ -70,12 +70,17 @@ def _lines(report: ScoreReport) -> list[str]:
         failed = f", {found.n_output_errors} without an output" if found.n_output_errors else ""
         lines.append(f"golden/{found.set}  {found.version}  {found.n_rows} rows{failed}")
     lines += _rubrics(report.rubrics)
-    if report.drift is not None:
-        from gitloop.cli.calls import drift_lines
-
-        lines += drift_lines(report.drift)
-        lines.append("the report is loop/score/drift.json; commit dvc.lock to keep the new answers")
+    lines += _drift(report, "loop/score/drift.json; commit dvc.lock to keep the new answers")
     return [*lines, f"{_calls(report)}; next: gitloop gate"]
+
+
+def _drift(report: ScoreReport | TracesReport, where: str) -> list[str]:
+    """How a refresh drifted, and where that stands; nothing in every other mode."""
+    if report.drift is None:
+        return []
+    from gitloop.cli.calls import drift_lines
+
+    return [*drift_lines(report.drift), f"the report is {where}"]
 
 
 def _rubrics(rubrics: tuple[RubricScores, ...]) -> list[str]:
@@ -99,7 +104,8 @@ def _calls(report: ScoreReport | TracesReport) -> str:
 def _traces(report: TracesReport) -> list[str]:
     quiet = f", {report.n_silent} without an output" if report.n_silent else ""
     head = f"data/traces  {report.n_traces} traces{quiet}"
-    return [head, *_rubrics(report.rubrics), f"{_calls(report)}; see {report.path}"]
+    drift = _drift(report, report.path.replace("scores.parquet", "drift.json"))
+    return [head, *_rubrics(report.rubrics), *drift, f"{_calls(report)}; see {report.path}"]
 
 
 def _plan(report: PlanReport) -> list[str]:

@@ -257,7 +257,7 @@ def test_traces_are_judged_as_they_are(tmp_path: Path) -> None:
 
 
 def test_whatever_refreshes_tells_its_drift(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Calibrate asks again too, and says beside its calls what is decided otherwise."""
     judges = [lambda shown: 0.2 if "Pedro" in shown else 0.8]
@@ -265,7 +265,8 @@ def test_whatever_refreshes_tells_its_drift(
         calibrate(repository.root)
         judges.append(lambda shown: 0.4 if "Pedro" in shown else 0.8)
         monkeypatch.setenv("GITLOOP_CALLS_MODE", "refresh")
-        calibrate(repository.root)
+        assert invoke(["calibrate", "-C", str(repository.root)]) == 0
+        assert "30 answered twice: 15 decided differently" in capsys.readouterr().out
         told = json.loads(repository.read("loop/calibrate/drift.json"))
     assert (told["schema"], told["n"], told["n_changed"]) == ("gitloop.drift/v1", 30, 15)
     assert not list((repository.root / ".gitloop/calls").glob("refreshing-*"))

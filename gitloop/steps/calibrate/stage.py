@@ -11,6 +11,7 @@ import polars as pl
 
 from gitloop.core import calibrate as core
 from gitloop.core.calibrate import Abstention, Calibration, Finding, Pins
+from gitloop.core.calls import Drift
 from gitloop.errors import DataError
 from gitloop.evaluation import (
     call_store,
@@ -93,12 +94,14 @@ class CalibrateReport:
         n_labels: Labels in force.
         torn: "file:line" of each half-written last line of a label file.
         path: Where the gate reads the thresholds, relative to the root.
+        drift: In mode refresh, how the judges' new answers differ; otherwise None.
     """
 
     rubrics: tuple[CalibratedRubric, ...]
     n_labels: int
     torn: tuple[str, ...]
     path: str
+    drift: Drift | None = None
 
 
 def calibrate(directory: Path, progress: Progress = silent) -> CalibrateReport:
@@ -128,12 +131,13 @@ def calibrate(directory: Path, progress: Progress = silent) -> CalibrateReport:
         calibrations.append(core.fit(evidence, scores, policy))
     progress("calibrating", len(gathered), len(gathered))
     _refuse_nothing(calibrations)
-    _write(workspace, calibrations, scores, store)
+    drift = _write(workspace, calibrations, scores, store)
     return CalibrateReport(
         rubrics=tuple(_line(workspace, found) for found in calibrations),
         n_labels=scan.labels.height,
         torn=scan.torn,
         path=f"{FOLDER}/thresholds.json",
+        drift=drift,
     )
 
 
@@ -147,15 +151,16 @@ def _refuse_nothing(calibrations: list[Calibration]) -> None:
 
 def _write(
     workspace: Workspace, calibrations: list[Calibration], scores: pl.DataFrame, store: CallStore
-) -> None:
+) -> Drift | None:
     pins = {found.rubric: _pins(workspace, found.rubric) for found in calibrations}
     workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)
-    keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
+    drift = keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
     root = workspace.root
     write_text(root / FOLDER / "curve.csv", core.curve_csv(calibrations))
     write_json(root / FOLDER / "metrics.json", core.metrics(calibrations))
     content = core.thresholds(calibrations, pins, _echo(workspace))
     write_json(root / FOLDER / "thresholds.json", content)
+    return drift
 
 
 def _pins(workspace: Workspace, rubric: str) -> Pins:

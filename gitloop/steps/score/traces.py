@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from gitloop.core.calls import Drift
 from gitloop.core.score import RubricScores, summarise
 from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import call_store, judge_cases, keep_calls
@@ -32,6 +33,7 @@ class TracesReport:
         n_called: Calls that were made.
         n_recorded: Calls that were answered from the call store.
         spent_usd: US dollars that the calls cost, as far as prices are known.
+        drift: In mode refresh, how the new answers differ; otherwise None.
     """
 
     n_traces: int
@@ -41,6 +43,7 @@ class TracesReport:
     n_called: int
     n_recorded: int
     spent_usd: float
+    drift: Drift | None = None
 
 
 def score_traces(
@@ -76,7 +79,7 @@ def score_traces(
     cases = [_case(row) for row in told.iter_rows(named=True)]
     scores = judge_cases(workspace, names, cases, store, progress)
     workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)
-    keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
+    drift = keep_calls(workspace, f"{FOLDER}/calls.parquet", store)
     return TracesReport(
         n_traces=traces.height,
         n_silent=traces.height - told.height,
@@ -85,6 +88,7 @@ def score_traces(
         n_called=store.n_misses,
         n_recorded=store.n_hits,
         spent_usd=round(store.spent_usd, 6),
+        drift=drift,
     )
 
 
