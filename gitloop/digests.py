@@ -22,18 +22,14 @@ def canonical_json(value: Any) -> str:  # noqa: ANN401 -- JSON holds anything
     Raises:
         ValueError: A float is NaN or infinite.
     """
-    return json.dumps(
-        _canonical(value),
-        sort_keys=True,
-        ensure_ascii=False,
-        separators=(",", ":"),
-        allow_nan=False,
-    )
+    return _ENCODER.encode(_canonical(value))
 
 
 def _canonical(value: Any) -> Any:  # noqa: ANN401 -- JSON holds anything
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if value is None or isinstance(value, int | float):  # an abstract class answers slowly
+        return value
     if isinstance(value, Mapping):
         return {_canonical(str(key)): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -51,15 +51,16 @@ class Criterion:
             told: The marked texts.
             question: What is asked about them.
         """
+        shape = self.form.shape
         user = f"""\
 Criterion ({self.form.name}):
 {self.form.instructions.strip()}
 
 {told}
 
-{question} Answer with one JSON object: {self.form.shape}"""
+{question} Answer with one JSON object: {shape}"""
         return [
-            {"role": "system", "content": _system(*subject, mark, self.form.shape)},
+            {"role": "system", "content": _system(*subject, mark, shape)},
             {"role": "user", "content": user},
         ]
 
