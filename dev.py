@@ -100,11 +100,12 @@ def llama(_args: list[str]) -> int:
     return beside(
         ".venv-llama",
         ["requirements-llama.lock", "requirements-llama-source.lock"],
+        "--no-build-isolation",  # what builds it is in the first lock
         CMAKE_ARGS=" ".join(flags),
     )
 
 
-def beside(name: str, sources: list[str], **extra: str) -> int:
+def beside(name: str, sources: list[str], *flags: str, **extra: str) -> int:
     """An environment beside .venv that holds these locks, installed one after the other."""
     place = ROOT / name
     stamp = place / "gitloop.stamp"
@@ -113,7 +114,7 @@ def beside(name: str, sources: list[str], **extra: str) -> int:
         return 0
     venv.create(place, with_pip=True, symlinks=True)
     pip = [str(place / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    given = ["--quiet", "--no-deps", "--no-build-isolation", "--require-hashes"]
+    given = ["--quiet", "--no-deps", "--require-hashes", *flags]
     path = f"{place / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     env = {**os.environ, **extra, "PATH": path}
     for source in sources:
