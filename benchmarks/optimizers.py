@@ -9,13 +9,16 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import os
 import random
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
 from statistics import fmean, pstdev
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from gepa.api import optimize as run_gepa
@@ -90,13 +93,33 @@ def gaps(
     given: Callable[[SimulatedTask], Task | None] = lambda _task: None,
 ) -> list[list[float]]:
     """Per task, the share of the gap that is closed at each budget."""
-    found = []
-    for task in tasks:
+
+    def one(task: SimulatedTask) -> list[float]:
         history = task.search(make(), BUDGETS[-1], given(task))
         if history.n_evaluations > BUDGETS[-1]:
             raise SystemExit(f"{history.n_evaluations} rows were scored: the budget was exceeded")
-        found.append([closed_at(task, history, budget) for budget in BUDGETS])
-    return found
+        return [closed_at(task, history, budget) for budget in BUDGETS]
+
+    return each(one, tasks)
+
+
+Found = TypeVar("Found")
+_processes = 1
+_running: Callable[[Any], Any] = id
+
+
+def each(run: Callable[[Any], Found], items: Iterable[Any]) -> list[Found]:
+    """What comes of every item, in their order; `main` has several processes share them."""
+    global _running  # noqa: PLW0603 -- a forked process inherits what it cannot be sent
+    _running = run
+    if _processes == 1:
+        return [run(item) for item in items]
+    with get_context("fork").Pool(_processes) as pool:
+        return pool.map(_run_one, items, chunksize=1)
+
+
+def _run_one(item: Any) -> Any:  # noqa: ANN401 -- whatever the running function takes
+    return _running(item)
 
 
 def compare(seeds: int) -> dict[str, list[list[float]]]:
@@ -134,21 +157,28 @@ def p_ahead(values: Sequence[list[float]], control: Sequence[list[float]], at: i
     return sign_flip([theirs[at] - ours[at] for ours, theirs in pairs]).p_worse
 
 
-def strip_feedback(seeds: int, found: dict[str, list[list[float]]]) -> dict[str, list[list[float]]]:
-    """Print what is left of the guided ones when the rubric gives no reason."""
-    tasks = [SimulatedTask(seed, has_feedback=False) for seed in range(seeds)]
-    blind = {name: gaps(tasks, ALL[name]) for name in (CONTROL, *TAUGHT)}
-    print("\nFraction of the gap closed with and without the reasons of the rubric\n")
-    print("| optimizer | 800 with | without | p without | 1,600 with | without | p without |")
-    print("|---|---|---|---|---|---|---|")
-    for name in blind:
-        cells = []
-        for at in (1, 2):
-            means = [fmean(one[at] for one in side[name]) for side in (found, blind)]
-            cells += [f"{mean:.2f}" for mean in means]
-            cells.append("–" if name == CONTROL else _p(blind, name, at))
-        print(f"| {name} | {' | '.join(cells)} |")
-    return blind
+STRIPPED = {
+    "passes": "the reasons: it is told which training rows pass, and not why the others do not",
+    "none": "all that is told of single rows: neither reasons nor which training rows pass",
+}
+"""What is left of the feedback → what was taken from everyone, the control included."""
+
+
+def strip_feedback(seeds: int, found: dict[str, list[list[float]]]) -> None:
+    """Print what is left of the guided ones without reasons, and without any word on a row."""
+    for feedback, what in STRIPPED.items():
+        tasks = [SimulatedTask(seed, feedback=feedback) for seed in range(seeds)]
+        blind = {name: gaps(tasks, make) for name, make in ALL.items()}
+        print(f"\nFraction of the gap closed with everything and without {what}\n")
+        print("| optimizer | 800 with | without | p without | 1,600 with | without | p without |")
+        print("|---|---|---|---|---|---|---|")
+        for name in blind:
+            cells = []
+            for at in (1, 2):
+                means = [fmean(one[at] for one in side[name]) for side in (found, blind)]
+                cells += [f"{mean:.2f}" for mean in means]
+                cells.append("–" if name == CONTROL else _p(blind, name, at))
+            print(f"| {name} | {' | '.join(cells)} |")
 
 
 def proposes(task: SimulatedTask, history: History) -> tuple[bool, bool]:
@@ -163,15 +193,23 @@ def proposes(task: SimulatedTask, history: History) -> tuple[bool, bool]:
     return True, judge_holdout(before, after, places, 1.0, policy).is_accepted
 
 
+def _improves(
+    make: Callable[[], Optimizer],
+    given: Callable[[SimulatedTask], Task | None],
+    task: SimulatedTask,
+) -> tuple[bool, bool]:
+    return proposes(task, task.search(make(), 600, given(task)))
+
+
 def null_world(worlds: int) -> None:
     """Print how often an optimizer "improves" an optimal prompt, and how often it is proposed."""
     print(f"\nThe incumbent is optimal, {worlds} worlds, 600 rollouts\n")
     print("| optimizer | looked better on validation | proposed |")
     print("|---|---|---|")
+    tasks = [SimulatedTask(1000 + seed, is_null=True) for seed in range(worlds)]
     for name, make in {**ALL, "bayesian": DECLARED["bayesian"]}.items():
-        tasks = [SimulatedTask(1000 + seed, is_null=True) for seed in range(worlds)]
         given = declared if name == "bayesian" else lambda _task: None
-        seen = [proposes(task, task.search(make(), 600, given(task))) for task in tasks]
+        seen = each(partial(_improves, make, given), tasks)
         looked, proposed = (sum(column) for column in zip(*seen, strict=True))
         print(f"| {name} | {looked} | {proposed} |")
 
@@ -217,26 +255,27 @@ def demo_world(seed: int) -> tuple[World, dict[str, float], Callable[[Candidate]
 
 def demos(worlds: int) -> float:
     """Print how near TPE over inclusion bits comes to the near-optimum in 100 trials."""
-    reached = []
-    for seed in range(worlds):
-        world, gains, value = demo_world(seed)
-        base = SimulatedTask(0).task(140)
-        task = replace(
-            base,
-            seed=seed,
-            space=Space({}, (), demos=40),
-            train=tuple(Case(name, name) for name in sorted(gains)),
-            val_ids=("v0",),
-            has_teacher=False,
-        )
-        optimizer = BayesianOptimizer({"pool": 40})
-        history = run_search(optimizer.search(task), task.incumbent, world, Limits(140))
-        start = value(task.incumbent)
-        best = max(value(trial.candidate) for trial in history.trials)
-        reached.append((best - start) / (_near_optimum(sorted(gains), value) - start))
-    found = fmean(reached)
+    found = fmean(each(_by_inclusion, range(worlds)))
     print(f"\nTPE over the inclusion of 40 examples, 100 trials, {worlds} worlds: {found:.2f}")
     return found
+
+
+def _by_inclusion(seed: int) -> float:
+    world, gains, value = demo_world(seed)
+    base = SimulatedTask(0).task(140)
+    task = replace(
+        base,
+        seed=seed,
+        space=Space({}, (), demos=40),
+        train=tuple(Case(name, name) for name in sorted(gains)),
+        val_ids=("v0",),
+        has_teacher=False,
+    )
+    optimizer = BayesianOptimizer({"pool": 40})
+    history = run_search(optimizer.search(task), base.incumbent, world, Limits(140))
+    start = value(base.incumbent)
+    best = max(value(trial.candidate) for trial in history.trials)
+    return (best - start) / (_near_optimum(sorted(gains), value) - start)
 
 
 def seeded_demos(worlds: int) -> float:
@@ -284,17 +323,19 @@ def _near_optimum(names: Sequence[str], value: Callable[[Candidate], float]) -> 
 
 def same_as_reference(seeds: int) -> int:
     """Count the seeds in which our GEPA tries, candidate by candidate, what the package tries."""
-    same = n_tried = 0
-    for seed in range(seeds):
-        task = SimulatedTask(seed)
-        ours = GepaReference(task).ours(BUDGETS[-1])
-        theirs = GepaReference(task).theirs(BUDGETS[-1])
-        n = min(len(ours), len(theirs))
-        n_tried += n
-        same += n > 1 and ours[:n] == theirs[:n]
+    found = each(_both, range(seeds))
+    n_tried, same = sum(n for n, _ in found), sum(is_same for _, is_same in found)
     told = f"{n_tried} candidates at {BUDGETS[-1]} rollouts"
     print(f"\nGEPA equals the package driven directly in {same} of {seeds} seeds, {told}")
     return same
+
+
+def _both(seed: int) -> tuple[int, bool]:
+    """Candidates that both tried, and whether they are the same."""
+    reference = GepaReference(SimulatedTask(seed))
+    ours, theirs = reference.ours(BUDGETS[-1]), reference.theirs(BUDGETS[-1])
+    n = min(len(ours), len(theirs))
+    return n, n > 1 and ours[:n] == theirs[:n]
 
 
 class GepaReference:
@@ -335,7 +376,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--worlds", type=int, default=40, help="null worlds")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    global _processes  # noqa: PLW0603 -- set once
+    _processes = given.processes
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     found = compare(given.seeds)
     strip_feedback(given.seeds, found)
     null_world(given.worlds)

@@ -19,7 +19,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from statistics import NormalDist
@@ -105,6 +105,8 @@ CONFLICT = (7, 11)
 _CROWD = 6
 _SYMPTOMS, _PHRASES = tuple(RULES), tuple(RULES.values())
 _NORMAL = NormalDist()
+_GOOD, _BAD = "an answer", "another answer"
+"""Answers that passed and that did not; an example teaches where the one that it shows passed."""
 _GUESSES = (*_PHRASES, *NEUTRAL)
 """What comes to the mind of a teacher that is told nothing: the rules are a quarter of it."""
 
@@ -129,7 +131,9 @@ class SimulatedTask:
         seed: Of everything in it.
         sizes: Split → rows.
         is_null: Whether the incumbent is already the best there is.
-        has_feedback: Whether the rubric says why a row failed.
+        feedback: What is told of a training row: "reasons" (whether it passed, and why not),
+            "passes" (whether it passed) or "none": then the scores are dealt anew among the rows
+            that were asked about, so that their mean is true and which of them passed is unknown.
         teaches: What the teacher does with a text, or None for the usual one.
     """
 
@@ -138,7 +142,7 @@ class SimulatedTask:
         default_factory=lambda: {"train": 50, "val": 40, "holdout": 70}, hash=False
     )
     is_null: bool = False
-    has_feedback: bool = True
+    feedback: str = "reasons"
     teaches: Callable[[str], str | None] | None = field(default=None, hash=False)
 
     @cached_property
@@ -164,6 +168,13 @@ class SimulatedTask:
                 drawn[chance.choices(order, weights)[0]] = None
             found[row_id] = tuple(sorted(drawn))
         return found
+
+    @cached_property
+    def _wanted(self) -> dict[str, Counter[tuple[int, ...]]]:
+        """Split → the rules that rows need → how many rows need just them."""
+        return {
+            split: Counter(self.needs[row_id] for row_id in ids) for split, ids in self.rows.items()
+        }
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -208,7 +219,12 @@ class SimulatedTask:
         text = self.text(ask.candidate)
         stated = _Stated.of(text)
         ids = self.rows[ask.split] if ask.row_ids is None else ask.row_ids
-        return [self._scored(row_id, text, stated, ask.split) for row_id in ids]
+        rows = [self._scored(row_id, text, stated, ask.split) for row_id in ids]
+        if ask.split != "train" or self.feedback != "none":
+            return rows
+        scores = [row.score for row in rows]
+        dice(self.seed, "dealt", text, *ids).shuffle(scores)
+        return [replace(row, score=score) for row, score in zip(rows, scores, strict=True)]
 
     def task(self, budget: int) -> Task:
         """What an optimizer is given."""
@@ -232,10 +248,9 @@ class SimulatedTask:
 
     def _truth(self, stated: _Stated, split: str) -> float:
         chances = [self._chance(rule, stated) for rule in range(len(RULES))]
-        values = [
-            math.prod(chances[rule] for rule in self.needs[row_id]) for row_id in self.rows[split]
-        ]
-        return sum(values) / len(values)
+        wanted = self._wanted[split]
+        total = sum(n * math.prod(chances[rule] for rule in rules) for rules, n in wanted.items())
+        return total / len(self.rows[split])
 
     def _chance(self, rule: int, stated: _Stated) -> float:
         """How likely a needed rule is obeyed under a text."""
@@ -256,8 +271,9 @@ class SimulatedTask:
         ]
         if split != "train":
             return RowScore(row_id, "ok", float(not broken))
-        reason = "; ".join(_SYMPTOMS[rule] for rule in broken) if self.has_feedback else ""
-        return RowScore(row_id, "ok", float(not broken), reason, "an answer")
+        is_told = self.feedback == "reasons"
+        reason = "; ".join(_SYMPTOMS[rule] for rule in broken) if is_told else ""
+        return RowScore(row_id, "ok", float(not broken), reason, _BAD if broken else _GOOD)
 
 
 @dataclass(frozen=True)
@@ -286,7 +302,7 @@ class _Stated:
         return cls(
             rules=frozenset(rules),
             n_traps=len(set(traps)),
-            n_demos=text.count("Output: "),
+            n_demos=text.count("Output: ") - text.count(f"Output: {_BAD}"),
             has_persona=has_persona,
             extra=len(lines) - len(rules) - len(traps) - has_persona,
             first=rules[0] if rules else None,

@@ -1,92 +1,108 @@
-"""Auto: the whole space where it is small, else GEPA and TPE, always beside a random control."""
+"""Auto: the declared space whole if it fits, else GEPA, then TPE, always with a random control.
+
+TPE draws on top of the best text that GEPA has found so far: so lines, values and examples are
+chosen for that text, and what both find adds up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 from gitloop.arguments import Argument
-from gitloop.optimizers.asking import Rows, is_valid, mean
-from gitloop.optimizers.bayesian import BayesianOptimizer
+from gitloop.optimizers.asking import Rows
+from gitloop.optimizers.bayesian import BayesianOptimizer, Ground
 from gitloop.optimizers.gepa import GepaOptimizer
-from gitloop.optimizers.parameters import checked, count
+from gitloop.optimizers.parameters import checked
 from gitloop.optimizers.random import RandomOptimizer
 from gitloop.protocols import Reply, Search, Task, Wish
 from gitloop.records import Ask, Candidate, Question, Space
 
-CONTROL = "random"
+CONTROL, TAUGHT, DRAWN = "random", "gepa", "bayesian"
+_DRAWN_DECLARED, _DRAWN_EXAMPLES = 0.85, 0.3
+"""Share of TPE, of what the control leaves: of lines and values, or of examples alone."""
 
 _PARAMETERS = {
     "control": Argument(
-        "number", "share of the rows for the random control", default=0.15, low=0.05, high=0.5
+        "number", "share of the rows for the random control", default=0.1, low=0.05, high=0.5
     ),
-    "grid": count("spaces of up to so many candidates are tried whole before anything else", 32, 0),
 }
 
 
 class AutoOptimizer:
-    """Chooses by what the prompt declares and whether there is a teacher.
+    """Chooses by what the prompt declares, what the budget covers, and whether there is a teacher.
 
-    No choice depends on the budget, so a larger one keeps the prefix.
+    A larger budget keeps the prefix, but for the one that first covers the declared space.
     """
 
     id: ClassVar[str] = "auto"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     needs_teacher: ClassVar[bool] = False
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        own = checked(parameters, _PARAMETERS)
-        self._control, self._grid = float(own["control"]), int(own["grid"])
+        self._control = float(checked(parameters, _PARAMETERS)["control"])
 
     def search(self, task: Task) -> Search:
-        """The declared space first where it is small; then what a teacher or TPE can make of it."""
-        declared = replace(task, space=replace(task.space, demos=0), has_teacher=False)
-        if not 1 < task.space.size <= self._grid:
-            yield from self._beside(task, self._guided(task))
+        """The declared space first if it fits; then what a teacher or TPE can make of it."""
+        n_rows = task.space.size * len(task.val_ids)
+        if task.space.size == 1 or n_rows > (1 - self._control) * task.budget:
+            yield from self._all_beside(task)
             return
-        guided = {"bayesian": BayesianOptimizer({}).search(declared)}
-        best = yield from self._beside(declared, guided)
+        declared = replace(task, space=replace(task.space, demos=0), has_teacher=False)
+        guided = {DRAWN: BayesianOptimizer({}).search(declared)}
+        best = yield from self._beside(declared, guided, Ground(task.incumbent))
         rest = replace(task, incumbent=best, space=Space({}, (), task.space.demos))
-        yield from self._beside(rest, self._guided(rest))
+        yield from self._all_beside(rest)
 
-    def _guided(self, task: Task) -> dict[str, Search]:
+    def _all_beside(self, task: Task) -> Generator[Wish, Reply, Candidate]:
+        ground = Ground(task.incumbent)
+        return (yield from self._beside(task, self._guided(task, ground), ground))
+
+    def _guided(self, task: Task, ground: Ground) -> dict[str, Search]:
         guided: dict[str, Search] = {}
         if task.has_teacher:
-            guided["gepa"] = GepaOptimizer({}).search(task)
+            guided[TAUGHT] = GepaOptimizer({}).search(task)
         if task.space.size > 1 or task.space.demos:
-            guided["bayesian"] = BayesianOptimizer({}).search(task)
+            guided[DRAWN] = BayesianOptimizer({}).search_on(task, ground)
         return guided
 
+    def _shares(self, task: Task, guided: Mapping[str, Search]) -> dict[str, float]:
+        """What each search has of the rows: where lines or values are declared, TPE has more."""
+        drawn = _DRAWN_DECLARED if task.space.size > 1 else _DRAWN_EXAMPLES
+        parts = {TAUGHT: 1 - drawn, DRAWN: drawn}
+        whole = sum(parts[name] for name in guided)
+        return {name: (1 - self._control) * parts[name] / whole for name in guided}
+
     def _beside(
-        self, task: Task, guided: Mapping[str, Search]
+        self, task: Task, guided: Mapping[str, Search], ground: Ground
     ) -> Generator[Wish, Reply, Candidate]:
         """The searches and the control side by side: the one furthest behind its share goes on.
 
         Returns:
             The best candidate that was put to the whole validation split.
         """
-        share = (1 - self._control) / max(1, len(guided))
-        arms = [_Arm(name, search, share) for name, search in guided.items()]
+        shares = self._shares(task, guided)
+        arms = [_Arm(name, search, shares[name]) for name, search in guided.items()]
         arms.append(_Arm(CONTROL, RandomOptimizer({}).search(task), self._control))
-        best, best_mean = task.incumbent, -1.0
+        best = Ground(task.incumbent)
         try:
             while arms:
-                arm = min(arms, key=lambda arm: arm.n_rows / arm.share)
+                arm = min(arms, key=lambda arm: len(arm.asked) / arm.share)
                 wish = arm.start()
                 if wish is None:
                     arms.remove(arm)
                     continue
                 reply: Reply = yield wish
                 if isinstance(wish, Ask) and wish.split == "val" and wish.row_ids is None:
-                    rows = cast("Rows", reply)
-                    if is_valid(rows) and mean(rows) > best_mean:
-                        best, best_mean = wish.candidate, mean(rows)
-                arm.go_on(wish, reply, len(task.val_ids))
+                    best.offer(wish.candidate, cast("Rows", reply))
+                    if arm.name == TAUGHT:
+                        ground.offer(wish.candidate, cast("Rows", reply))
+                arm.go_on(wish, reply, task.val_ids)
         finally:
             for arm in arms:
                 arm.search.close()
-        return best
+        return best.candidate
 
 
 @dataclass(slots=True)
@@ -97,13 +113,13 @@ class _Arm:
         name: What its asks are marked with.
         search: The search.
         share: Of the rows, in (0, 1].
-        n_rows: Rows that it asked about.
+        asked: (candidate, row) of what it asked about: what is known already is free.
     """
 
     name: str
     search: Search
     share: float
-    n_rows: int = 0
+    asked: set[tuple[str, str]] = field(default_factory=set)
     _pending: Wish | None = None
     _is_started: bool = False
 
@@ -115,10 +131,11 @@ class _Arm:
         wish = self._pending
         return wish if wish is None or isinstance(wish, Question) else replace(wish, arm=self.name)
 
-    def go_on(self, wish: Wish, reply: Reply, n_val: int) -> None:
+    def go_on(self, wish: Wish, reply: Reply, val_ids: Sequence[str]) -> None:
         """Send the reply, and keep the next wish."""
         if isinstance(wish, Ask):
-            self.n_rows += n_val if wish.row_ids is None else len(wish.row_ids)
+            ids = val_ids if wish.row_ids is None else wish.row_ids
+            self.asked |= {(wish.candidate.id, row_id) for row_id in ids}
         try:
             self._pending = self.search.send(reply)
         except StopIteration:

@@ -15,22 +15,25 @@ from itertools import product
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial as Draw
 from optuna.trial import TrialState
 
 from gitloop.optimizers import questions
-from gitloop.optimizers.asking import ask_teacher, dice, is_valid, mean
+from gitloop.optimizers.asking import ask_teacher, dice
 from gitloop.optimizers.batches import Batches
 from gitloop.optimizers.demos import FORM, Demo, is_form, passing, with_demos
 from gitloop.optimizers.editing import Editor, fenced
 from gitloop.params import are_numbers
 from gitloop.protocols import Reply, Task, Wish
-from gitloop.records import Candidate, RowScore, Space
+from gitloop.records import Candidate, Space
 
 _IN, _OUT = "in", "out"
 _ATTEMPTS = 8
 """Draws of what is known already, after which something new is looked for by other means."""
+_STEPS = 64
+"""Steps away from what is known already, after which a space counts as used up."""
 _SMALL = 4096
 """Spaces up to this size are looked through for what is not drawn yet."""
 
@@ -135,8 +138,14 @@ class Drawing:
         self._left: list[dict[str, Any]] | None = None
         self._number = 0
 
-    def next(self) -> tuple[Draw, Candidate] | None:
-        """A draw and its candidate, the prompt as it is first; None when all are drawn."""
+    def next(self, ground: Candidate | None = None) -> tuple[Draw, Candidate] | None:
+        """A draw and its candidate, the prompt as it is first; None when all are drawn.
+
+        Args:
+            ground: The text that is drawn on top of from now on.
+        """
+        if ground is not None and ground.id != self._choices.incumbent.id:
+            self._choices, self._left = replace(self._choices, incumbent=ground), None
         if not self._number:
             self._study.enqueue_trial(self._choices.of_incumbent())
         for _ in range(_ATTEMPTS):
@@ -145,14 +154,14 @@ class Drawing:
                 self._drawn.add(candidate.id)
                 return draw, candidate
             self._study.tell(draw, state=TrialState.FAIL)
-        return self._rest()
+        return self._rest() or self._near(draw)
 
-    def tell(self, draw: Draw, rows: Sequence[RowScore]) -> None:
+    def tell(self, draw: Draw, value: float | None) -> None:
         """Note what came of a draw; what failed is told as failed, never as a low score."""
-        if is_valid(rows):
-            self._study.tell(draw, mean(rows))
-        else:
+        if value is None:
             self._study.tell(draw, state=TrialState.FAIL)
+        else:
+            self._study.tell(draw, value)
 
     def _draw(self) -> tuple[Draw, Candidate]:
         own = dice(self._seed, self._name, self._number).getrandbits(31)
@@ -177,27 +186,51 @@ class Drawing:
             self._study.tell(draw, state=TrialState.FAIL)
         return None
 
+    def _near(self, draw: Draw) -> tuple[Draw, Candidate] | None:
+        """What was never drawn near a draw that was: one choice after the other is made anew."""
+        for _ in range(_STEPS):
+            params = dict(draw.params)
+            chance = dice(self._seed, self._name, "near", self._number)
+            name = chance.choice(sorted(params))
+            params[name] = chance.choice(_other(draw.distributions[name], params[name]))
+            self._study.enqueue_trial(params)
+            draw, candidate = self._draw()
+            if candidate.id not in self._drawn:
+                self._drawn.add(candidate.id)
+                return draw, candidate
+            self._study.tell(draw, state=TrialState.FAIL)
+        return None
+
 
 def find_examples(
-    task: Task, name: str, most: int, shown: int
+    task: Task, most: int, shown: int
 ) -> Generator[Wish, Reply, tuple[list[Demo], str]]:
     """Training rows that pass under the incumbent, and their form; `yield from` it.
 
     Args:
         task: Whose rows.
-        name: Keeps the chance of one optimizer apart from another's.
         most: Examples to choose from at most.
         shown: Rows from which a teacher infers the form; 0 keeps the plain one.
     """
     if not task.space.demos or not task.train:
         return [], FORM
-    seen = yield from Batches(task, len(task.train), name).next(task.incumbent)
+    seen = yield from Batches(task, len(task.train), "examples").next(task.incumbent)
     pool = passing(seen)[:most]
     if not (task.has_teacher and pool and shown):
         return pool, FORM
     text = questions.example_form(Editor(task), task.incumbent, seen[:shown])
     form = fenced((yield from ask_teacher(text)))
     return pool, form if form is not None and is_form(form) else FORM
+
+
+def _other(options: BaseDistribution, value: Any) -> list[Any]:  # noqa: ANN401 -- of any type
+    """The options but this one, or this one where there is no other."""
+    every: list[Any] = [value]
+    if isinstance(options, CategoricalDistribution):
+        every = list(options.choices)
+    elif isinstance(options, IntDistribution):
+        every = list(range(options.low, options.high + 1))
+    return [option for option in every if option != value] or [value]
 
 
 def _step(draw: Draw, name: str, steps: Sequence[Any]) -> int:

@@ -34,7 +34,7 @@ class RandomOptimizer:
 
     def search(self, task: Task) -> Search:
         """Ask for the validation score of one candidate after the other."""
-        pool, form = yield from find_examples(task, self.id, self._pool, 0)
+        pool, form = yield from find_examples(task, self._pool, 0)
         choices = Choices(task.incumbent, task.space, pool, form)
         drawing = Drawing(choices, task.seed, self.id, RandomSampler)
         if task.space.size > 1 or not task.has_teacher:

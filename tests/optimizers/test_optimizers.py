@@ -9,14 +9,20 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.optimizers import ALL, GUIDED, closed_at, demos, gaps, p_ahead, proposes
-from benchmarks.simulated_task import SimulatedTask, talking_junk, teacher, without_answers
+from benchmarks.simulated_task import (
+    RULES,
+    SimulatedTask,
+    talking_junk,
+    teacher,
+    without_answers,
+)
 from gitloop.core.optimize import History, finalist
 from gitloop.errors import ConfigError
 from gitloop.optimizers.bayesian import BayesianOptimizer
 from gitloop.optimizers.random import RandomOptimizer
 from gitloop.plugins import load, names
 from gitloop.protocols import Optimizer
-from gitloop.records import Candidate, Space
+from gitloop.records import Ask, Candidate, Space
 
 Make = Callable[[], Optimizer]
 TASKS = [SimulatedTask(seed) for seed in range(7)]
@@ -71,11 +77,34 @@ def test_promptwizard_is_ahead_of_the_control(control: list[list[float]]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["metaprompt", "gepa"])
-def test_without_reasons_reflection_loses_its_lead(name: str, control: list[list[float]]) -> None:
-    """The rubric's reasons are what helps: without them the control is as good or better."""
-    blind = [replace(task, has_feedback=False) for task in TASKS]
-    assert p_ahead(gaps(blind, GUIDED[name]), control, 1) > 0.5
+@pytest.mark.parametrize("name", WITH_TEACHER)
+def test_without_feedback_the_guided_lose_their_lead(name: str) -> None:
+    """What they are told of rows is what helps: without it the control is as good or better."""
+    blind = [replace(task, feedback="none") for task in TASKS]
+    assert p_ahead(gaps(blind, GUIDED[name]), gaps(blind, ALL["random"]), 2) > 0.05
+
+
+def test_without_feedback_a_row_says_nothing_of_itself() -> None:
+    """Its mean over the rows stays true, and which of them passed is dealt anew."""
+    told, blind = (SimulatedTask(0, feedback=feedback) for feedback in ("passes", "none"))
+    ask = Ask(Candidate(tuple(RULES.values())[:6]), "train")
+    scores = [[row.score or 0.0 for row in task.evaluate(ask)] for task in (told, blind)]
+    assert scores[0] != scores[1]
+    assert sorted(scores[0]) == sorted(scores[1])
+    assert not any(row.reason for task in (told, blind) for row in task.evaluate(ask))
+
+
+def test_an_example_of_a_wrong_answer_teaches_nothing() -> None:
+    """Who does not know which rows pass gains little by showing them."""
+    task = SimulatedTask(0)
+    shown = {
+        bool(row.score): replace(
+            task.incumbent, values=(("demos", f"Input: x\nOutput: {row.output}"),)
+        )
+        for row in task.evaluate(Ask(task.incumbent, "train"))
+    }
+    assert task.truth(shown[False]) == task.truth(task.incumbent)
+    assert task.truth(shown[True]) > task.truth(task.incumbent)
 
 
 @pytest.mark.slow
@@ -174,7 +203,25 @@ def test_whether_the_grid_fits_changes_nothing_before(name: str) -> None:
     assert len({trial.candidate.id for trial in whole.trials}) == 33
 
 
-def test_auto_tries_a_small_space_whole_and_then_has_the_teacher_go_on() -> None:
+def test_auto_begins_with_gepa_where_the_space_does_not_fit() -> None:
+    """A budget that does not cover the grid goes to GEPA and TPE, beside the control."""
+    space = Space({"tone": ("kind", "dry")}, ("a", "b", "c"))
+    task = replace(TASKS[0].task(600), space=space)
+    arms = [trial.arm for trial in TASKS[0].search(GUIDED["auto"](), 600, task).trials[1:]]
+    assert set(arms) == {"bayesian", "gepa", "random"}
+
+
+def test_auto_draws_on_top_of_what_gepa_wrote() -> None:
+    """Examples are chosen for the best text so far, so that what both find adds up."""
+    trials = TASKS[0].search(GUIDED["auto"](), 1600).trials
+    written = {trial.candidate.instructions for trial in trials if trial.arm == "gepa"} - {()}
+    drawn = [trial.candidate for trial in trials if trial.arm == "bayesian"]
+    assert any(
+        one.instructions in written and "Output: " in dict(one.values)["demos"] for one in drawn
+    )
+
+
+def test_auto_tries_a_space_that_fits_whole_and_then_has_the_teacher_go_on() -> None:
     """The grid first, beside the control; GEPA begins at the best of it."""
     space = Space({"tone": ("kind", "dry")}, ("Use plain words.",))
     task = replace(TASKS[0].task(1600), space=space)
@@ -192,10 +239,25 @@ def test_random_search_draws_examples_too() -> None:
     assert any("Output: " in demos for demos in shown)
 
 
+def test_a_draw_that_falls_behind_is_dropped_early() -> None:
+    """Of a large space most draws are scored on a part of the rows; the finalist on all of them."""
+    space = Space({}, tuple(RULES.values()))
+    history = TASKS[2].search(BayesianOptimizer({}), 800, replace(TASKS[2].task(800), space=space))
+    rows = {trial.candidate.id: len(trial.rows) for trial in history.trials}
+    assert len(rows) > 800 / 40 * 1.5
+    assert set(rows.values()) == {10, 20, 40}
+    assert len(finalist(history).rows) == 40
+
+
+def test_a_large_space_never_counts_as_used_up() -> None:
+    """Where TPE draws what is known again and again, a neighbour of it is tried."""
+    space = Space({}, tuple(f"line {n}" for n in range(13)), 0, {"heat": (0, 1, 2)})
+    task = replace(TASKS[0].task(4000), space=space, has_teacher=False)
+    assert TASKS[0].search(BayesianOptimizer({}), 4000, task).finish_reason == "max_evaluations"
+
+
 def test_lines_that_help_are_found_by_tpe() -> None:
     """Given the rules to choose from, 1,600 rollouts close most of what rules alone can close."""
-    from benchmarks.simulated_task import RULES  # noqa: PLC0415 -- only this test wants them
-
     space = Space({}, tuple(RULES.values()))
     task = replace(TASKS[2].task(1600), space=space)
     history = TASKS[2].search(BayesianOptimizer({}), 1600, task)
@@ -231,10 +293,10 @@ def test_without_a_space_and_a_teacher_there_is_nothing_to_do() -> None:
 
 
 def test_auto_has_its_control_arm() -> None:
-    """About a seventh of the rows go to random search, and the trials say which."""
+    """About a tenth of the rows go to random search, and the trials say which."""
     history = TASKS[0].search(GUIDED["auto"](), 1600)
     rows = {arm: sum(t.n_new for t in history.trials if t.arm == arm) for arm in ("random", "gepa")}
-    assert 0.08 <= rows["random"] / history.n_evaluations <= 0.2
+    assert 0.05 <= rows["random"] / history.n_evaluations <= 0.15
     assert rows["gepa"] > rows["random"]
 
 
@@ -243,8 +305,6 @@ def test_the_truth_is_what_many_draws_come_to() -> None:
     task = SimulatedTask(3, sizes={"train": 4, "val": 4, "holdout": 6000})
     lines: Sequence[str] = ("Use plain words.", "Address the customer by name.")
     candidate = Candidate(tuple(lines), task.incumbent.values)
-    from gitloop.records import Ask  # noqa: PLC0415 -- only this test asks by itself
-
     rows = task.evaluate(Ask(candidate, "holdout"))
     mean = sum(row.score or 0.0 for row in rows) / len(rows)
     assert mean == pytest.approx(task.truth(candidate), abs=0.02)
