@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from gitloop.cli.options import Console, Verb, pass_console
+from gitloop.cli.terminal import WIDTH
+
+if TYPE_CHECKING:
+    from gitloop.steps.log import BlameLine
 
 
 @click.command(cls=Verb)
@@ -21,9 +26,16 @@ def blame(console: Console, *, name: str, row: str, revision: str | None) -> Non
     lines = step(console.directory, name, row, revision)
     console.show(
         {"set": name, "rows": [asdict(line) for line in lines]},
-        lambda: [
-            f"{line.row_id}  {(line.commit or '–')[:10]:<10} {line.created_at[:10]}"
-            f" {line.kind:<8} {(line.author or '–')[:16]:<16} {', '.join(line.labels)}"
-            for line in lines
-        ],
+        lambda: [told for line in lines for told in _told(line)],
     )
+
+
+def _told(line: BlameLine) -> list[str]:
+    """One line of the terminal, or two where the labels are many."""
+    head = (
+        f"{line.row_id}  {(line.commit or '–')[:10]:<10} {line.created_at[:10]}"
+        f" {line.kind:<8} {(line.author or '–')[:16]:<16}"
+    )
+    labels = ", ".join(line.labels)
+    fits = len(head) + 1 + len(labels) <= WIDTH
+    return [f"{head} {labels}"] if fits else [head.rstrip(), f"    {labels}"]

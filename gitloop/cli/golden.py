@@ -267,9 +267,10 @@ def _table(sets: list[SetReport]) -> list[str]:
 
 
 def _summary(report: SetReport) -> list[str]:
+    held = f"{_n(report.n_groups, 'group')}, in {_n(report.n_parts, 'part')}"
     return [
         style(f"{report.name} {report.version or '(empty)'}", bold=True),
-        f"  rows      {report.n_rows:,} from {report.n_groups:,} groups, in {report.n_parts} parts",
+        f"  rows      {report.n_rows:,} from {held}",
         f"  splits    {_listed(report.splits)}",
         f"  routes    {_listed(report.routes)}",
         f"  labels    {_listed(report.labels)}",
@@ -281,14 +282,18 @@ def _summary(report: SetReport) -> list[str]:
 
 def _changed(report: ChangeReport) -> list[str]:
     done = {"edit": "corrected", "retire": "retired", "compact": "joined"}[report.kind]
-    n = len(report.row_ids)
-    what = f"{len(report.removed_parts)} parts" if report.kind == "compact" else f"{n} rows"
-    lines = [
-        style(f"{done} {what} of {report.set}: {report.version}, {report.n_rows} rows", bold=True)
-    ]
+    what = _n(len(report.row_ids), "row")
+    if report.kind == "compact":
+        what = _n(len(report.removed_parts), "part")
+    told = f"{done} {what} of {report.set}: {report.version}, {_n(report.n_rows, 'row')}"
+    lines = [style(told, bold=True)]
     if report.branch is None:
         return [*lines, "nothing was written (--dry-run)"]
     return [*lines, f"on branch {report.branch}", f"  → git merge {report.branch}"]
+
+
+def _n(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.cli.terminal import WIDTH
 
 if TYPE_CHECKING:
     from gitloop.steps.log import LogEntry
@@ -42,7 +43,8 @@ def _lines(entries: list[LogEntry], *, is_graph: bool) -> list[str]:
         head = f"{entry.version}  {entry.kind:<8} {counts:<14} {entry.n_rows:>6} rows"
         lines.append(f"{lead}{style(head, fg='yellow')}  {entry.created_at[:10]}")
         origin = f"{entry.commit[:10]} {entry.author}" if entry.commit else "not merged yet"
-        lines.append(f"{follow}    {origin}: {entry.why or entry.subject or ''}"[:96])
+        told = f"{follow}    {origin}: {entry.why or entry.subject or ''}"
+        lines.append(told if len(told) <= WIDTH else f"{told[: WIDTH - 1]}…")
         if entry.clusters:
             lines.append(f"{follow}    clusters {_listed(entry.clusters)}")
     return lines or ["no version yet"]

@@ -41,7 +41,8 @@ def verify(console: Console, *, revision: str | None, replays: bool) -> int:
 
 def _lines(report: VerifyReport, *, is_derived: bool) -> list[str]:
     lines = [
-        f"{found.name:<20} {found.version or '–':<24} {found.n_rows:>6} rows, {found.n_parts} parts"
+        f"{found.name:<20} {found.version or '–':<24} {found.n_rows:>6} rows,"
+        f" {found.n_parts} part{'' if found.n_parts == 1 else 's'}"
         for found in report.sets
     ]
     if is_derived and not any(found.path == _GATE for found in report.findings):

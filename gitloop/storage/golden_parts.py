@@ -57,11 +57,9 @@ def write_parts(dvc: Dvc, part_id: str, rows: pl.DataFrame) -> list[WrittenPart]
     written: list[WrittenPart] = []
     dvc.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dvc.scratch, prefix="parts-") as folder:
-        for number, path in enumerate(_files(Path(folder), ordered), start=1):
+        for number, (path, piece) in enumerate(_files(Path(folder), ordered), start=1):
             name = part_id if number == 1 else f"{part_id}.{number}"
-            pointer = dvc.store(path)
-            frame = parquet.read(path, GOLDEN, source=name)
-            written.append(_written(dvc, name, pointer, frame))
+            written.append(_written(dvc, name, dvc.store(path), piece))
     return written
 
 
@@ -86,8 +84,8 @@ def _written(dvc: Dvc, name: str, pointer: Pointer, rows: pl.DataFrame) -> Writt
     return WrittenPart(state, Pointer(pointer.md5, pointer.size, f"{name}.parquet", "../data"))
 
 
-def _files(folder: Path, rows: pl.DataFrame) -> Iterable[Path]:
-    """One file per part; a part that comes out too large is halved until one row is left."""
+def _files(folder: Path, rows: pl.DataFrame) -> Iterable[tuple[Path, pl.DataFrame]]:
+    """One file per part, and its rows; one that comes out too large is halved, to one row."""
     waiting = list(rows.iter_slices(MAX_ROWS))[::-1] if rows.height else []
     number = 0
     while waiting:
@@ -99,4 +97,4 @@ def _files(folder: Path, rows: pl.DataFrame) -> Iterable[Path]:
             waiting += [piece[middle:], piece[:middle]]
             continue
         number += 1
-        yield path
+        yield path, piece
