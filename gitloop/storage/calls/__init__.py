@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -154,20 +155,16 @@ class CallStore:
         groups = _groups([requests[i] for i in misses], call, batch, stream)
         requested = {keys[i]: asked[i] for i in misses}
         fresh: dict[str, str] = {}
-        unsynced: dict[str, str] = {}
-        try:
+        with _Syncing(self._sync) as syncing:
             for group in self._spent(groups):
                 answered = {keys[misses[place]]: _response(answer) for place, answer in group}
                 fresh.update(answered)
                 self.spent_usd += sum(answer.cost_usd or 0.0 for _, answer in group)
                 self._keep(kind, answered, requested)
-                unsynced |= {key: said for key, said in answered.items() if _is_good(said)}
-                if stream is None or len(unsynced) >= batch:
-                    self._sync(unsynced)
-                    unsynced = {}
+                syncing.add(key for key, said in answered.items() if _is_good(said))
+                if stream is None or len(syncing) >= batch:
+                    syncing.begin()
                 tell(done + len(fresh))
-        finally:
-            self._sync(unsynced)
         found = [fresh[key] if key in fresh else self._known[key] for key in keys]
         self._use(kind, zip(keys, asked, found, strict=True))
         answers = [Answer(**json.loads(response)) for response in found]
@@ -293,10 +290,47 @@ class CallStore:
                 self._known.setdefault(one.key, one.response)
         self._refreshed |= {one.call_id: one for one in again}
 
-    def _sync(self, keys: Iterable[str]) -> None:
+    def _sync(self, keys: Sequence[str]) -> None:
         """Make what was kept under these keys last through a loss of power."""
         if self._mode != "off":
             sync(self._folder, keys)
+
+
+class _Syncing:
+    """What was kept and not yet synced; it is synced beside the calls, which do not wait for it.
+
+    Args:
+        sync: Makes what was kept under keys last through a loss of power.
+    """
+
+    def __init__(self, sync: Callable[[Sequence[str]], None]) -> None:
+        self._sync = sync
+        self._keys: list[str] = []
+        self._pool = ThreadPoolExecutor(1)
+        self._begun: list[Future[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, keys: Iterable[str]) -> None:
+        """These keys were kept."""
+        self._keys += keys
+
+    def begin(self) -> None:
+        """Begin to sync what was added so far."""
+        if self._keys:
+            self._begun.append(self._pool.submit(self._sync, self._keys))
+            self._keys = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Sync the rest, and wait for all; a sync that failed is told."""
+        self.begin()
+        self._pool.shutdown()
+        for one in self._begun:
+            one.result()
 
 
 def _under_way(path: Path, mode: str) -> dict[str, Refreshed]:
