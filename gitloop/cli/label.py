@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from gitloop.cli.options import Console, Verb, pass_console, style
+from gitloop.cli.sitting import Announcer, Sitting, asks_people, sit
 from gitloop.cli.terminal import (
     INTERRUPT,
     WIDTH,
     field,
     key,
     printable,
-    session_lines,
     tell,
     words,
 )
-from gitloop.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gitloop.core.label import Given, Item, Session
+    from gitloop.core.label import Given, Item
     from gitloop.params import LabelForm
     from gitloop.steps.label import LabelPlan, LabelReport, Question
 
@@ -34,12 +31,6 @@ DONE = "nothing is left to label; next: gitloop agree"
 
 
 @click.command(cls=Verb)
-@click.option(
-    "--as",
-    "annotator",
-    metavar="NAME",
-    help='Who you are, or "Name <address>"; default: the Git user.',
-)
 @click.option("--senior", is_flag=True, help="Settle what annotators disagree on; shows both.")
 @click.option("--rubric", "rubrics", multiple=True, metavar="NAME", help="Only this rubric.")
 @click.option(
@@ -67,25 +58,18 @@ DONE = "nothing is left to label; next: gitloop agree"
     type=click.Choice(["boundary", "disagreement"]),
     help="All failures, those first that a label teaches most about.",
 )
-@click.option("--terminal", is_flag=True, help="Ask here in the terminal: over SSH, for instance.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Serve the page on this port.")
-@click.option("--no-browser", is_flag=True, help="Print the link; open no browser.")
-@click.option("--no-commit", is_flag=True, help="Leave the labels uncommitted.")
+@asks_people
 @pass_console
 def label(
     console: Console,
     *,
-    annotator: str | None,
+    sitting: Sitting,
     senior: bool,
     rubrics: tuple[str, ...],
     kind: str,
     sample: int | None,
     abstained: int | None,
     order: str | None,
-    terminal: bool,
-    port: int | None,
-    no_browser: bool,
-    no_commit: bool,
 ) -> None:
     """Say pass or fail on cases; every answer is saved at once in labels/.
 
@@ -103,14 +87,23 @@ def label(
 
     if sum((senior, sample is not None, abstained is not None, order is not None)) > 1:
         raise click.UsageError("--senior, --sample, --abstained and --order exclude each other")
-    plan = LabelPlan(annotator, senior, rubrics, sample, abstained, kind, order, not no_commit)
-    if terminal:
-        report = step(console.directory, lambda question: _ask(console, question), plan)
-    else:
-        serve = page_step()
-        announce = Announcer(console, opens=not no_browser)
-        report = serve(console.directory, plan, announce, port=port or 0)
-    console.show(asdict(report), lambda: session_lines(report, when_done=_when_done(report, plan)))
+    plan = LabelPlan(
+        sitting.annotator, senior, rubrics, sample, abstained, kind, order, sitting.is_committed
+    )
+
+    def on_page() -> Callable[[Announcer], LabelReport]:
+        from gitloop.steps.label.page import label_page
+
+        return lambda announce: label_page(console.directory, plan, announce, port=sitting.port)
+
+    sit(
+        console,
+        sitting,
+        "gitloop label",
+        in_terminal=lambda: step(console.directory, lambda asked: _ask(console, asked), plan),
+        on_page=on_page,
+        when_done=lambda report: _when_done(report, plan),
+    )
 
 
 def _when_done(report: LabelReport, plan: LabelPlan) -> str:
@@ -122,56 +115,6 @@ def _when_done(report: LabelReport, plan: LabelPlan) -> str:
     if plan.n_judged is not None:
         return "nothing to ask: judges leave none of these traces to people"
     return f"nothing to ask: none of these cases holds a {plan.kind}".replace("_", " ")
-
-
-def page_step() -> Callable[..., LabelReport]:
-    """The step that serves the page.
-
-    Raises:
-        ConfigError: The extra that it needs is not installed.
-    """
-    try:
-        from gitloop.steps.label.page import label_page
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the page needs the extra [label]: {error.name} is not installed",
-            hint="run: pip install 'gitloop[label]', or: gitloop label --terminal",
-        ) from error
-    return label_page
-
-
-class Announcer:
-    """Tells links, the first one to the browser as well.
-
-    Args:
-        console: Where to tell them.
-        opens: Whether a browser is opened.
-    """
-
-    def __init__(self, console: Console, *, opens: bool) -> None:
-        self._console = console
-        self._opens = opens and _has_screen()
-        self._told = 0
-
-    def __call__(self, link: str, session: Session, n_open: int) -> None:
-        """Tell the link."""
-        self._told += 1
-        if self._told > 1:
-            tell(self._console, style(f"  for another browser: {link}", dim=True))
-            return
-        role = ", senior" if session.role == "senior" else ""
-        tell(self._console, style(f"{session.annotator}{role}: {n_open} questions open", bold=True))
-        tell(self._console, f"  {link}")
-        tell(self._console, "  The link works once. Finish on the page, or press Ctrl-C here.")
-        if self._opens:
-            click.launch(link)
-
-
-def _has_screen() -> bool:
-    """Whether a browser that is opened here would be seen, and would not take over a terminal."""
-    if sys.platform.startswith(("win", "darwin")):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _ask(console: Console, question: Question) -> Given | str:

@@ -122,6 +122,21 @@ def test_pairs_without_a_majority_never_train() -> None:
     assert sum(one.state == "train" for one in found.values()) == 37
 
 
+@pytest.mark.parametrize("said", ["the other", "tie"])
+def test_one_label_against_a_pair_keeps_it_waiting(said: str) -> None:
+    """In a stratum that trains, somebody doubts this pair: a second person is asked."""
+    rows = pair_rows(40)
+    labels = all_say(rows)
+    side = chosen_side(rows[0]["chosen"], rows[0]["rejected"])
+    other = "b" if side == "a" else "a"
+    labels[rows[0]["pair_id"]] = {"p0": "tie" if said == "tie" else other}
+    labels[rows[1]["pair_id"]] = {"p0": chosen_side(rows[1]["chosen"], rows[1]["rejected"])}
+    found = {one.pair_id: one for one in decided(rows, labels)}
+    doubted = found[rows[0]["pair_id"]]
+    assert (doubted.state, doubted.reason) == ("review", "the one label so far does not back it")
+    assert found[rows[1]["pair_id"]].state == "train"
+
+
 def test_low_margins_wait_until_people_agree() -> None:
     """A pair within the noise goes to review; with a majority of its own it trains."""
     rows = pair_rows(40)

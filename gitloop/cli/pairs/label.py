@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from gitloop.cli.label import Announcer
 from gitloop.cli.options import Console, Verb, pass_console, style
-from gitloop.cli.terminal import INTERRUPT, WIDTH, field, key, session_lines, tell, words
-from gitloop.errors import ConfigError
+from gitloop.cli.sitting import Announcer, Sitting, asks_people, sit
+from gitloop.cli.terminal import INTERRUPT, WIDTH, field, key, tell, words
 
 if TYPE_CHECKING:
     from gitloop.core.label import Given, Rules
@@ -23,33 +21,20 @@ DONE = "nothing is left to compare; next: gitloop pairs agree"
 
 
 @click.command(cls=Verb)
-@click.option(
-    "--as",
-    "annotator",
-    metavar="NAME",
-    help='Who you are, or "Name <address>"; default: the Git user.',
-)
 @click.option("--senior", is_flag=True, help="Settle pairs: your word decides.")
 @click.option("--review", is_flag=True, help="Go through the review queue, not the sample.")
 @click.option(
     "--sample", type=click.IntRange(min=1), metavar="N", help="Pairs to label, not pairs.sample."
 )
-@click.option("--terminal", is_flag=True, help="Ask here in the terminal: over SSH, for instance.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Serve the page on this port.")
-@click.option("--no-browser", is_flag=True, help="Print the link; open no browser.")
-@click.option("--no-commit", is_flag=True, help="Leave the labels uncommitted.")
+@asks_people
 @pass_console
 def label(
     console: Console,
     *,
-    annotator: str | None,
+    sitting: Sitting,
     senior: bool,
     review: bool,
     sample: int | None,
-    terminal: bool,
-    port: int | None,
-    no_browser: bool,
-    no_commit: bool,
 ) -> None:
     """Say which of two answers is better; every word is saved at once in labels/.
 
@@ -58,30 +43,23 @@ def label(
     """
     from gitloop.steps.pairs.label import PairLabelPlan, label_pairs
 
-    plan = PairLabelPlan(annotator, senior, review, sample, not no_commit)
-    if terminal:
-        report = label_pairs(console.directory, lambda question: _ask(console, question), plan)
-    else:
-        serve = _page_step()
-        announce = Announcer(console, opens=not no_browser)
-        report = serve(console.directory, plan, announce, port=port or 0)
-    console.show(asdict(report), lambda: session_lines(report, when_done=DONE))
+    plan = PairLabelPlan(sitting.annotator, senior, review, sample, sitting.is_committed)
 
+    def on_page() -> Callable[[Announcer], LabelReport]:
+        from gitloop.steps.pairs.page import label_pairs_page as serve
 
-def _page_step() -> Callable[..., LabelReport]:
-    """The step that serves the page.
+        return lambda announce: serve(console.directory, plan, announce, port=sitting.port)
 
-    Raises:
-        ConfigError: The extra that it needs is not installed.
-    """
-    try:
-        from gitloop.steps.pairs.page import label_pairs_page
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the page needs the extra [label]: {error.name} is not installed",
-            hint="run: pip install 'gitloop[label]', or: gitloop pairs label --terminal",
-        ) from error
-    return label_pairs_page
+    sit(
+        console,
+        sitting,
+        "gitloop pairs label",
+        in_terminal=lambda: label_pairs(
+            console.directory, lambda question: _ask(console, question), plan
+        ),
+        on_page=on_page,
+        when_done=lambda _: DONE,
+    )
 
 
 def _ask(console: Console, question: PairQuestion) -> Given | str:

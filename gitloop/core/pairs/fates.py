@@ -13,6 +13,7 @@ from gitloop.core.pairs.agreement import Said, StratumAgreement, majority, strat
 from gitloop.core.pairs.labelling import chosen_side
 from gitloop.params import PairAgreement as Policy
 
+AGAINST = "the one label so far does not back it"
 _WORST_FIRST = ("drop", "review", "train")
 
 
@@ -62,7 +63,8 @@ def fates(
     The worst band of a pair's measured strata decides: source, cluster, route, and all pairs
     together where none of those is measured. A pair that people looked at themselves is held to
     what they say: a majority for the chosen answer lets it train even from the review band, and
-    anything else never trains. A dropped stratum stays dropped, senior or not.
+    anything else never trains. A single label against it is no majority, and sends it to review. A
+    dropped stratum stays dropped, senior or not.
 
     Args:
         pairs: Rows of `tables.PAIRS`.
@@ -90,6 +92,8 @@ def _fate(
         state, reason = "dropped", f"agreement too low: {name}"
     elif word in ("no majority", "people prefer the other answer", "people see a tie"):
         state, reason = "dropped", word
+    elif word == AGAINST:
+        state, reason = "review", word
     elif word != "people agree":
         if stratum is not None and stratum.band == "review":
             state, reason = "review", f"agreement in the middle band: {name}"
@@ -112,17 +116,18 @@ def _deciding(
 
 
 def _word(pair: Mapping[str, Any], by: Mapping[str, str], settled: Mapping[str, str]) -> str:
-    """What people say of this pair, or "" where fewer than two looked and no senior did."""
+    """What people say of this pair; "" where no senior did, and at most one looked and backs it."""
     side = settled.get(pair["pair_id"])
+    chosen = chosen_side(pair["chosen"], pair["rejected"])
     if side is None:
         if len(by) < 2:
-            return ""
+            return AGAINST if set(by.values()) - {chosen} else ""
         side = majority(by.values())
     if side is None:
         return "no majority"
     if side == "tie":
         return "people see a tie"
-    is_backed = side == chosen_side(pair["chosen"], pair["rejected"])
+    is_backed = side == chosen
     return "people agree" if is_backed else "people prefer the other answer"
 
 

@@ -28,7 +28,8 @@ class Facts:
         days: Days that these span, at least 1; 0 without any trace.
         n_pairs: Pairs.
         n_train: Pairs that may train.
-        per_route: Route → pairs of it that may train.
+        n_prompts: Prompts that these pairs are of.
+        per_route: Route → pairs of it that may train; "no route" for those without one.
         rubric_days: Rubric → days for which its content has not changed; None where Git knows none.
         calibration: Rubric → "" where its threshold is calibrated and current, else what is wrong.
         strata: The agreement on each stratum.
@@ -41,6 +42,7 @@ class Facts:
     days: float
     n_pairs: int
     n_train: int
+    n_prompts: int
     per_route: Mapping[str, int]
     rubric_days: Mapping[str, int | None]
     calibration: Mapping[str, str]
@@ -181,15 +183,18 @@ def _amount(facts: Facts, policy: Readiness) -> Finding:
 
 
 def _density(facts: Facts, policy: Readiness) -> Finding:
+    prompts = (
+        f"; {facts.n_prompts} prompts, {facts.n_train / max(1, facts.n_prompts):.1f} pairs each"
+    )
     thin = {route: n for route, n in facts.per_route.items() if n < policy.min_per_class}
     if not facts.per_route:
         return Finding("density", "open", "no route has a pair that may train")
     if thin:
         told = ", ".join(f"{route} {n}" for route, n in sorted(thin.items()))
-        fact = f"routes with fewer than {policy.min_per_class} pairs: {told}"
+        fact = f"routes with fewer than {policy.min_per_class} pairs: {told}{prompts}"
         return Finding("density", "open", fact)
     least = min(facts.per_route.values())
-    return Finding("density", "ok", f"every route has {least} pairs or more")
+    return Finding("density", "ok", f"every route has {least} pairs or more{prompts}")
 
 
 def _ceiling(facts: Facts) -> Finding:

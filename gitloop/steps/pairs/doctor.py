@@ -60,6 +60,7 @@ def _facts(workspace: Workspace) -> Facts:
         days=days,
         n_pairs=0,
         n_train=0,
+        n_prompts=0,
         per_route={},
         rubric_days={name: age_of(workspace, name) for name in sorted(params.rubrics)},
         calibration=_calibration(workspace),
@@ -73,11 +74,12 @@ def _facts(workspace: Workspace) -> Facts:
     where = standing(workspace)
     golden, _ = every_golden_row(workspace)
     trained = exportable(workspace, where, golden).pairs
-    routes = trained["route"].drop_nulls().value_counts().sort("route")
+    routes = trained["route"].fill_null("no route").value_counts().sort("route")
     return replace(
         facts,
         n_pairs=where.pairs.height,
         n_train=trained.height,
+        n_prompts=trained["prompt_class"].n_unique(),
         per_route=dict(routes.iter_rows()),
         strata=where.strata,
     )
