@@ -140,7 +140,7 @@ def test_votes_become_pairs(walks: list[Walk]) -> None:
     found = walks[0].figures["pairs"]
     assert (walks[0].figures["votes"]["n_votes"], found["n_pairs"]) == (594, 189)
     assert found["n_pairs"] + sum(found["dropped"].values()) == 238
-    assert (found["n_exported"], round(found["alpha"], 3)) == (170, 0.196)
+    assert (found["n_exported"], round(found["alpha"], 3)) == (183, 0.196)
 
 
 @pytest.mark.slow
