@@ -188,13 +188,13 @@ def migrate(
 
 def _migrated(report: MigrateReport) -> list[str]:
     lines = [
-        f"{report.n_rows} rows of {report.source} are the golden set {report.set}",
-        f"  {len(report.versions)} versions, {report.versions[0]} to {report.versions[-1]}",
+        f"golden set {report.set}: {_n(report.n_rows, 'row')} of {report.source}",
+        f"  {_n(len(report.versions), 'version')}, the newest {report.versions[-1]}",
     ]
     if report.masked:
         lines.append(f"  masked {_listed(report.masked)}")
     if report.passed_over:
-        lines.append(f"passed over {len(report.passed_over)} older versions of the file:")
+        lines.append(f"passed over {_n(len(report.passed_over), 'older version')} of the file:")
         shown = [f"  {p.commit[:10]} {p.subject}: {p.reason}"[:96] for p in report.passed_over[-3:]]
         lines += shown
     lines.append(style(f"on branch {report.branch}", bold=True))

@@ -22,6 +22,8 @@ def sync(console: Console, *, base: str | None) -> int:
 
     report = step(console.directory, base)
     told = [f"{report.base} is merged: {report.commit[:10]}", "  → git push"]
+    if not report.is_new:
+        told = [f"{report.base} is part of this branch: nothing to merge"]
     if not report.is_merged:
         told = [f"in conflict: {path}" for path in report.conflicts]
         told += ["  → gitloop conflicts"]

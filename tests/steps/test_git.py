@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from gitloop.errors import ConfigError, DataError, WorkspaceError
+from gitloop.errors import ConfigError, DataError, ToolError, WorkspaceError
 from gitloop.steps.git.clone import doctor, install, sweep, uninstall
 from gitloop.steps.git.drivers import merge_lock, textconv
 from gitloop.steps.golden import ChangeRequest, edit, retire
@@ -247,6 +248,21 @@ def test_merge_whose_driver_dies_is_a_conflict(
 
 
 @pytest.mark.slow
+def test_sync_takes_the_base_from_the_remote(driven: Repository, tmp_path: Path) -> None:
+    """A remote that was pushed to, not cloned, has a main line too; an old local one is not it."""
+    driven.git("init", "--quiet", "--bare", str(tmp_path / "hub"))
+    driven.git("remote", "add", "origin", str(tmp_path / "hub"))
+    theirs = change(driven, IDS[1], "reference=theirs")
+    driven.git("push", "--quiet", "origin", f"{theirs}:refs/heads/main")
+    driven.git("switch", "--quiet", change(driven, IDS[0], "reference=ours"))
+    assert sync(driven.root).base == "origin/main"
+    assert {rows(driven)[IDS[n]]["reference"] for n in (0, 1)} == {"ours", "theirs"}
+    shutil.rmtree(tmp_path / "hub")
+    with pytest.raises(ToolError, match="fetch"):
+        sync(driven.root)
+
+
+@pytest.mark.slow
 def test_sync_merges_the_base(driven: Repository) -> None:
     """`gitloop sync` brings the base in with the drivers, and tells of conflicts."""
     one = change(driven, IDS[0], "reference=ours")
@@ -256,6 +272,7 @@ def test_sync_merges_the_base(driven: Repository) -> None:
     driven.git("switch", "--quiet", other)
     assert sync(driven.root).is_merged
     assert {rows(driven)[IDS[n]]["reference"] for n in (0, 1)} == {"ours", "theirs"}
+    assert not sync(driven.root).is_new
     driven.git("switch", "--quiet", clash)
     report = sync(driven.root, "main")
     assert (report.is_merged, report.conflicts) == (False, (pointer(driven),))

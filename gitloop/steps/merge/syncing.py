@@ -18,12 +18,14 @@ class SyncReport:
     Attributes:
         base: The branch that was merged.
         is_merged: Whether it is merged; False where conflicts are left.
+        is_new: Whether anything of it was not here before.
         commit: HEAD now.
         conflicts: Files that are in conflict.
     """
 
     base: str
     is_merged: bool
+    is_new: bool
     commit: str
     conflicts: tuple[str, ...]
 
@@ -33,10 +35,12 @@ def sync(directory: Path, base: str | None = None) -> SyncReport:
 
     Args:
         directory: A directory in the work tree.
-        base: What to merge; by default the branch that the remote's HEAD names, else main.
+        base: What to merge; by default the remote's default branch, fetched first; main where
+            there is no remote.
 
     Raises:
         WorkspaceError: The tree has changes, or no branch is checked out.
+        ToolError: The remote cannot be reached.
     """
     git = GitRepository(directory)
     if git.branch() is None:
@@ -44,24 +48,27 @@ def sync(directory: Path, base: str | None = None) -> SyncReport:
     if git.changes():
         raise WorkspaceError("the tree has uncommitted changes", hint="commit or stash them first")
     name = base or _default_base(git)
+    before = git.resolve("HEAD")
     try:
         git.run("merge", "--no-edit", "--quiet", name)
     except ToolError:
         left = tuple(sorted(git.unmerged()))
         if not left:
             raise
-        return SyncReport(name, is_merged=False, commit=git.resolve("HEAD"), conflicts=left)
+        return SyncReport(name, is_merged=False, is_new=True, commit=before, conflicts=left)
     sweep(git.root, Dvc(git.root, git.common_dir))
-    return SyncReport(name, is_merged=True, commit=git.resolve("HEAD"), conflicts=())
+    after = git.resolve("HEAD")
+    return SyncReport(name, is_merged=True, is_new=after != before, commit=after, conflicts=())
 
 
 def _default_base(git: GitRepository) -> str:
     for remote in git.text("remote").splitlines():
-        try:
-            git.run("fetch", "--quiet", remote)
-            return git.text("rev-parse", "--abbrev-ref", f"{remote}/HEAD")
-        except ToolError:
-            continue
+        git.run("fetch", "--quiet", remote)
+        head = f"refs/remotes/{remote}/HEAD"  # a clone has it; a repository that was pushed has not
+        default = git.text("for-each-ref", "--format=%(symref:short)", head)
+        for name in filter(None, (default, f"{remote}/main", f"{remote}/master")):
+            if git.text("for-each-ref", f"refs/remotes/{name}"):
+                return name
     for name in ("main", "master"):
         if git.branch_head(name):
             return name
