@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from gitloop.cli.main import invoke
@@ -77,6 +78,21 @@ def test_nothing_is_learned_from_rows_that_are_measured_on(labelled: Repository)
     assert report.n_held_out > 0
     assert 0 < report.n_golden <= 2
     assert report.training.n == 60 - report.n_held_out - report.n_golden
+
+
+def test_no_example_is_a_row_that_is_measured_on(labelled: Repository) -> None:
+    """A correction of a val or holdout row of a golden set is shown to no model."""
+    kept = {"source_trace_id": ["t004", "t005"], "split": ["val", "holdout"]}
+    rows = golden_rows(["a", "b"])
+    promote(labelled, rows.with_columns(**{name: pl.Series(own) for name, own in kept.items()}))
+    calibrate(labelled.root)
+    turned = [
+        label(f"t{n:03}", "fail" if n % 2 else "pass", "chen", role="senior") for n in (4, 5, 6)
+    ]
+    append_labels(labelled.root, "chen", turned)
+    report = collect_examples(labelled.root, "grounded")
+    lines = [json.loads(line) for line in labelled.read(report.path).splitlines()]
+    assert [one["item_id"] for one in lines] == ["t006"]
 
 
 def test_corrections_become_examples(
