@@ -156,10 +156,11 @@ class Workspace:
 
         A part of another branch that a switch left in data/ is moved away first, with a word.
         """
+        golden = GoldenSet(self._tree(revision), self.dvc, self.root, name)
         if revision is None:
             for path in sweep(self.root, self.dvc, only=name, brings=False).moved:
                 _log.warning("gitloop: moved %s away: no pointer names it", path)
-        return GoldenSet(self._tree(revision), self.dvc, self.root, name)
+        return golden
 
     def _tree(self, revision: str | None) -> Tree:
         return WorkTree(self.root) if revision is None else CommitTree(self.git, revision)

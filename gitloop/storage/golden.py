@@ -68,9 +68,14 @@ class GoldenSet:
         dvc: Where the bytes are.
         root: The repository's root.
         name: The set's name.
+
+    Raises:
+        DataError: The name leads out of golden/.
     """
 
     def __init__(self, tree: Tree, dvc: Dvc, root: Path, name: str) -> None:
+        if name in ("", ".", "..") or set(name) & set("/\\\0"):
+            raise DataError(f"{name!r} is no golden set's name", hint="run: gitloop golden list")
         self.name = name
         self.path = f"golden/{name}"
         self._tree = tree

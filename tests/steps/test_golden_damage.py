@@ -218,6 +218,20 @@ def test_two_processes_promote_at_once(repository: Repository, chosen: Sequence[
     assert digest(rows) == Workspace(repository.root).golden("support", "HEAD").sha256()
 
 
+@pytest.mark.parametrize("verb", [["golden", "show"], ["golden", "export"], ["log"], ["blame"]])
+def test_name_that_leads_out_of_the_repository_is_refused(
+    repository: Repository, verb: Sequence[str]
+) -> None:
+    """No command looks for a set, or for strays to move away, outside golden/."""
+    outside = repository.root.parent / "elsewhere"
+    (outside / "data").mkdir(parents=True)
+    (outside / "dataset.yaml").write_text("name: elsewhere\n")
+    (outside / "data/mine.parquet").write_bytes(b"mine to keep")
+    for name in ("../../elsewhere", "..", str(outside)):
+        assert invoke([*verb, name, "-C", str(repository.root)]) == 5
+    assert (outside / "data/mine.parquet").read_bytes() == b"mine to keep"
+
+
 def test_links_out_of_the_repository_are_not_followed(
     repository: Repository, tmp_path: Path
 ) -> None:
