@@ -17,6 +17,7 @@ from gitloop.cli.terminal import (
     key,
     printable,
     tell,
+    unbroken,
     words,
 )
 
@@ -216,7 +217,7 @@ def _case(question: Question) -> list[str]:
     place = place if len(place) <= space else f"{place[: space - 1]}…"
     lines = ["", style(head, bold=True) + (f"  {place}" if place else "")]
     lines.append(style("─" * WIDTH, dim=True))
-    lines += field(f"guidance {question.guidance_version}", question.guidance)
+    lines += field(f"guidance {question.guidance_version}", unbroken(question.guidance))
     for passage in case.passages:
         lines += field("assistant" if passage.name == "it" else passage.name, passage.text)
     lines += field("answer", case.output or "(no answer)") + _opinions(item)

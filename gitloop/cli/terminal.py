@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ WIDTH = 80
 LONGEST_FIELD = 4000
 INTERRUPT = {"\x03", "\x04", ""}
 """Ctrl-C, Ctrl-D, and the end of a piped input."""
+_PROSE_LINE = re.compile(r"[^\s#>*+|`\d-]")
 
 
 def tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
@@ -49,6 +51,18 @@ def field(name: str, text: str | None) -> list[str]:
         wrapped = textwrap.wrap(paragraph, WIDTH, initial_indent="  ", subsequent_indent="  ")
         lines += wrapped or [""]
     return lines
+
+
+def unbroken(text: str) -> str:
+    """The text with each paragraph on one line; headings and the items of lists keep theirs."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        before = lines[-1] if lines else ""
+        if before and not before.startswith("#") and _PROSE_LINE.match(line):
+            lines[-1] = f"{before.rstrip()} {line}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def printable(text: str) -> str:

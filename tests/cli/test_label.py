@@ -187,7 +187,7 @@ def test_sections_of_the_guidance_are_asked_for(
     unlabelled: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The terminal asks which sections decided, by number; what is no number is asked again."""
-    told = "guidance: |\n  # Sources\n  Only the context.\n\n  # Numbers\n  Digit by digit.\n"
+    told = "guidance: |\n  # Sources\n  Only the\n  context.\n\n  # Numbers\n  Digit by digit.\n"
     rubric = unlabelled.read("rubrics/grounded.yaml")
     rubric = rubric.replace("guidance: Fail whatever the context does not say.\n", told)
     unlabelled.gen({"rubrics/grounded.yaml": rubric}, commit="Sections")
@@ -198,6 +198,7 @@ def test_sections_of_the_guidance_are_asked_for(
     assert sorted(found, key=str) == [None, ["numbers", "sources"]]
     shown = capsys.readouterr().err
     assert "[2] Numbers" in shown
+    assert "  # Sources\n  Only the context.\n" in shown
     assert "'3' is not numbers from 1 to 2" in shown
 
 
