@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitloop.core.cluster.ordering import Doubt, by_boundary, by_disagreement
+from gitloop.core.doubting import Doubt, by_boundary, by_disagreement
 from gitloop.errors import DataError
 from gitloop.records import parse_thresholds
 from gitloop.storage.files import read_json

@@ -13,6 +13,12 @@ REFERENCES: dict[str, dict[str, tuple[str, str]]] = {
             "stats/test_agreement.py::test_alpha_equals_the_reference_library",
         ),
     },
+    "agreement.means": {
+        "mean_kappa": (
+            "scikit-learn cohen_kappa_score, every two raters; the jackknife by its definition",
+            "stats/test_mean_kappa.py::test_it_is_the_mean_of_scikit_learns_kappas",
+        ),
+    },
     "agreement.pairs": {
         "cohen_kappa": (
             "statsmodels cohens_kappa, value and interval, weighted too; scikit-learn",
@@ -168,6 +174,10 @@ REFERENCES: dict[str, dict[str, tuple[str, str]]] = {
             "simulation of the whole gate under no change",
             "stats/test_multiplicity.py::test_gates_and_cells_are_separate_families",
         ),
+        "spend": (
+            "the sum of 6/(pi^2 n^2) over every look is 1",
+            "stats/test_multiplicity.py::test_all_looks_together_spend_no_more_than_alpha",
+        ),
     },
     "paired.comparisons": {
         "mcnemar": (
@@ -289,6 +299,7 @@ NO_STATISTIC = frozenset(
         *("log_factorials", "is_held_out", "fold_assignment", "cross_fit", "bootstrap_sweep"),
         *("decimal_grid", "observed_grid", "passes", "confusion_at", "as_verdicts", "binned"),
         *("cell_counts", "cumulated", "choose"),
+        *("shingles", "frequencies", "jaccard", "least_alike", "together"),
     }
 )
 """Functions of `gitloop.stats` that sort, count or choose; their tests stand beside them."""

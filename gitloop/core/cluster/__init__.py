@@ -18,7 +18,6 @@ from gitloop.core.cluster.nights import (
     render,
     whereabouts,
 )
-from gitloop.core.cluster.ordering import ORDERS, Doubt, by_boundary, by_disagreement
 from gitloop.core.cluster.pipeline import cluster
 from gitloop.core.cluster.results import (
     NOISE,
@@ -30,7 +29,6 @@ from gitloop.core.cluster.results import (
 
 __all__ = [
     "NOISE",
-    "ORDERS",
     "Change",
     "Cluster",
     "ClusterMetrics",
@@ -38,7 +36,6 @@ __all__ = [
     "Clustering",
     "Collapsed",
     "Continuation",
-    "Doubt",
     "Identity",
     "Layout",
     "Match",
@@ -46,8 +43,6 @@ __all__ = [
     "NightLine",
     "Outputs",
     "Whereabouts",
-    "by_boundary",
-    "by_disagreement",
     "cluster",
     "collapse",
     "continuation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitloop.core.cluster import Doubt
+from gitloop.core.doubting import Doubt
 from gitloop.evaluation import doubted
 from gitloop.storage.labels import read_labels
 from gitloop.workspace import Workspace

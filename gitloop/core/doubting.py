@@ -8,8 +8,6 @@ from typing import Any
 
 import polars as pl
 
-ORDERS = ("boundary", "disagreement")
-
 
 @dataclass(frozen=True, slots=True)
 class Doubt:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from gitloop.core.cluster import by_boundary, by_disagreement
+from gitloop.core.doubting import by_boundary, by_disagreement
 from gitloop.tables import MEMBERS, SCORES
 
 
