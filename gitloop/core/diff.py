@@ -102,7 +102,8 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, where: Mapping[str, str])
         if column not in _ASIDE and before.schema.get(column) == dtype
     ]
     repeated = (_n_repeated(before[_KEY]), _n_repeated(after[_KEY]))
-    retired, both, added = _parted(before, after, shared)
+    pairs = _pairs(before[_KEY], after[_KEY], is_unique=not any(repeated))
+    retired, both, added = _parted(before, after, pairs, shared)
     cells = [cell for column in shared if column != "labels" for cell in _cells(both, column)]
     flips = _flips(both) if "labels" in shared else ()
     rows = {cell[0] for cell in cells} | {row_id for flip in flips for row_id in flip.row_ids}
@@ -184,18 +185,23 @@ def _only(rows: pl.DataFrame, where: Mapping[str, str]) -> pl.DataFrame:
 
 
 def _n_repeated(keys: pl.Series) -> int:
+    if (keys.slice(1) > keys.slice(0, max(len(keys) - 1, 0))).all():  # as parts keep them
+        return 0
     return len(keys) - keys.n_unique()
 
 
 def _parted(
-    before: pl.DataFrame, after: pl.DataFrame, columns: Sequence[str]
+    before: pl.DataFrame,
+    after: pl.DataFrame,
+    pairs: tuple[_Places, _Places],
+    columns: Sequence[str],
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """The rows that went, those that changed (both states, sorted by key), and those that came.
 
     A row that stands on both sides word for word is out of the question first: so of a key that
     was there twice, and is there once, one row went, and none changed.
     """
-    ones, others = _pairs(before[_KEY], after[_KEY])
+    ones, others = pairs
     differs = _differs(_at(before, ones), _at(after, others), columns)
     is_left, is_right = np.ones(before.height, dtype=bool), np.ones(after.height, dtype=bool)
     is_left[ones[~differs]] = False
@@ -209,9 +215,9 @@ def _parted(
     return before.filter(is_left), both, after.filter(is_right)
 
 
-def _pairs(before: pl.Series, after: pl.Series) -> tuple[_Places, _Places]:
+def _pairs(before: pl.Series, after: pl.Series, *, is_unique: bool) -> tuple[_Places, _Places]:
     """The places, before and after, of each two rows of one key."""
-    if before.equals(after) and not _n_repeated(before):
+    if is_unique and before.equals(after):
         places = np.arange(len(before), dtype=np.uint32)
         return places, places
     ones, others = (pl.DataFrame({_KEY: keys}).with_row_index("at") for keys in (before, after))
@@ -228,13 +234,18 @@ def _differs(
     before: pl.DataFrame, after: pl.DataFrame, columns: Sequence[str]
 ) -> NDArray[np.bool_]:
     """In which of the rows, laid side by side, a cell differs."""
-    found = np.zeros(before.height, dtype=bool)
+    if not columns:
+        return np.zeros(before.height, dtype=bool)
+    sides = [before.select(columns), after.select(columns).rename(lambda name: name + _SUFFIX)]
+    tests = []
     for column in columns:
-        old, new = before[column], after[column]
-        if old.dtype.is_nested():  # an order of magnitude faster than comparing lists
+        old, new = pl.col(column), pl.col(column + _SUFFIX)
+        if before.schema[column].is_nested():  # an order of magnitude faster than comparing lists
             old, new = old.hash(), new.hash()
-        found |= old.ne_missing(new).to_numpy()
-    return found
+        tests.append(old.ne_missing(new))
+    return (
+        pl.concat(sides, how="horizontal").select(pl.any_horizontal(tests)).to_series().to_numpy()
+    )
 
 
 def _cells(both: pl.DataFrame, column: str) -> list[tuple[str, str, Any, Any]]:

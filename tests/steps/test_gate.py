@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from gitloop.errors import ConfigError, DataError, MissingObjectError, StaleError
 from gitloop.records import CHECK_KINDS
@@ -200,7 +200,6 @@ def test_gate_json_fits_its_schema(place: Gated, n_bad: int) -> None:
     place.repository.gen({"params.yaml": place.repository.read("params.yaml") + policy})
     gate(place.root)
     schema = json.loads(files("gitloop").joinpath("schemas/gate-v1.schema.json").read_text())
-    Draft202012Validator.check_schema(schema)
     assert schema["$defs"]["check"]["properties"]["kind"]["enum"] == list(CHECK_KINDS)
     Draft202012Validator(schema).validate(json.loads(place.repository.read(PATH)))
 

@@ -8,11 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from jsonschema_rs import Draft202012Validator, ValidationError
 from rapidfuzz.distance import LCSseq
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from gitloop.arguments import Argument
 from gitloop.judges.metrics.metric import (
@@ -81,24 +78,27 @@ def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
     """A validator that visits no address: a reference must point into the schema itself.
 
     Raises:
-        ValueError: The schema is not valid.
+        ValueError: The schema is not valid, or refers to what it does not hold.
     """
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = "/".join(str(part) for part in error.absolute_path)
+        return Draft202012Validator(dict(schema), offline=True)
+    except ValidationError as error:
+        where = "/".join(str(part) for part in error.instance_path)
         raise ValueError(f"schema is not valid at /{where}: {error.message}") from error
-    return Draft202012Validator(schema, registry=Registry())
 
 
 def faults(checked_by: Draft202012Validator, value: Any) -> list[str]:  # noqa: ANN401 -- JSON
     """Where a value breaks the schema, in order of place; [] where it does not."""
     try:
-        found = sorted(checked_by.iter_errors(value), key=lambda fault: list(map(str, fault.path)))
-    except Unresolvable as error:
-        return [f"the schema refers to {error.ref}, which it does not hold"]
-    places = ("/".join(str(part) for part in fault.absolute_path) for fault in found)
-    return [f"/{at}: {fault.message[:120]}" for at, fault in zip(places, found, strict=True)]
+        if checked_by.is_valid(value):
+            return []
+        found = [
+            (list(map(str, fault.instance_path)), fault) for fault in checked_by.iter_errors(value)
+        ]
+    except UnicodeEncodeError:
+        return ["/: it holds half of a surrogate pair, which no text has"]
+    found.sort(key=lambda placed: placed[0])
+    return [f"/{'/'.join(at)}: {fault.message[:120]}" for at, fault in found]
 
 
 def _make_json_schema(arguments: Mapping[str, Any]) -> Scorer:
