@@ -159,7 +159,8 @@ def p_ahead(values: Sequence[list[float]], control: Sequence[list[float]], at: i
 
 STRIPPED = {
     "passes": "the reasons: it is told which training rows pass, and not why the others do not",
-    "none": "all that is told of single rows: neither reasons nor which training rows pass",
+    "means": "all that is told of single rows: neither reasons nor which training rows pass",
+    "nothing": "any: every score that is seen, of validation too, is drawn by chance",
 }
 """What is left of the feedback → what was taken from everyone, the control included."""
 

@@ -27,7 +27,7 @@ from statistics import NormalDist
 from gitloop.core.optimize import History, Limits, World, run_search
 from gitloop.optimizers.asking import dice
 from gitloop.params import Prompt, parse_prompt
-from gitloop.protocols import Optimizer, Task
+from gitloop.protocols import Optimizer, Search, Task
 from gitloop.records import Ask, Candidate, Case, RowScore, Space
 
 RULES = {
@@ -131,9 +131,11 @@ class SimulatedTask:
         seed: Of everything in it.
         sizes: Split → rows.
         is_null: Whether the incumbent is already the best there is.
-        feedback: What is told of a training row: "reasons" (whether it passed, and why not),
-            "passes" (whether it passed) or "none": then the scores are dealt anew among the rows
-            that were asked about, so that their mean is true and which of them passed is unknown.
+        feedback: What a search is told: "reasons" (which rows passed, and why training rows did
+            not), "passes" (which rows passed), "means" (the scores of the training rows that were
+            asked about are dealt anew among them: their mean is true, and which of them passed is
+            unknown) or "nothing": every score that it sees, those of validation too, is drawn with
+            the incumbent's chance. Scores on record, by which the finalist is chosen, are true.
         teaches: What the teacher does with a text, or None for the usual one.
     """
 
@@ -220,7 +222,7 @@ class SimulatedTask:
         stated = _Stated.of(text)
         ids = self.rows[ask.split] if ask.row_ids is None else ask.row_ids
         rows = [self._scored(row_id, text, stated, ask.split) for row_id in ids]
-        if ask.split != "train" or self.feedback != "none":
+        if ask.split != "train" or self.feedback != "means":
             return rows
         scores = [row.score for row in rows]
         dice(self.seed, "dealt", text, *ids).shuffle(scores)
@@ -244,7 +246,26 @@ class SimulatedTask:
         teach = self.teaches or teacher(self.seed)
         world = World(self.evaluate, self.rows, teach)
         given = task or self.task(budget)
-        return run_search(optimizer.search(given), given.incumbent, world, Limits(budget))
+        search = optimizer.search(given)
+        if self.feedback == "nothing":
+            search = self._untold(search)
+        return run_search(search, given.incumbent, world, Limits(budget))
+
+    def _untold(self, search: Search) -> Search:
+        """The search, which sees scores that have nothing to do with what it tries."""
+        passed = [row.score or 0.0 for row in self.evaluate(Ask(self.incumbent))]
+        chance = sum(passed) / len(passed)
+        wish = next(search, None)
+        while wish is not None:
+            reply = yield wish
+            if isinstance(wish, Ask) and reply and not isinstance(reply, str):
+                name = wish.candidate.id
+                drawn = (_hashed(f"{self.seed}/{name}/{row.row_id}") < chance for row in reply)
+                reply = [replace(row, score=float(d)) for row, d in zip(reply, drawn, strict=True)]
+            try:
+                wish = search.send(reply)
+            except StopIteration:
+                return
 
     def _truth(self, stated: _Stated, split: str) -> float:
         chances = [self._chance(rule, stated) for rule in range(len(RULES))]

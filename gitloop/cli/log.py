@@ -46,7 +46,8 @@ def _lines(entries: list[LogEntry], *, is_graph: bool) -> list[str]:
         told = f"{follow}    {origin}: {entry.why or entry.subject or ''}"
         lines.append(told if len(told) <= WIDTH else f"{told[: WIDTH - 1]}…")
         if entry.clusters:
-            lines.append(f"{follow}    clusters {_listed(entry.clusters)}")
+            told = f"{follow}    clusters "
+            lines.append(told + _listed(entry.clusters, WIDTH - len(told)))
     return lines or ["no version yet"]
 
 
@@ -66,5 +67,11 @@ def _lanes(lanes: list[str], entry: LogEntry) -> tuple[str, str]:
     return lead, "| " * len(lanes)
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _listed(names: tuple[str, ...], room: int) -> str:
+    """As many names as there is room for, one at least, and how many more there are."""
+    for n_shown in range(len(names), 0, -1):
+        n_left = len(names) - n_shown
+        told = ", ".join(names[:n_shown]) + (f" and {n_left} more" if n_left else "")
+        if len(told) <= room:
+            break
+    return told

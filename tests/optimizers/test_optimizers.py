@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -21,8 +22,8 @@ from gitloop.errors import ConfigError
 from gitloop.optimizers.bayesian import BayesianOptimizer
 from gitloop.optimizers.random import RandomOptimizer
 from gitloop.plugins import load, names
-from gitloop.protocols import Optimizer
-from gitloop.records import Ask, Candidate, Space
+from gitloop.protocols import Optimizer, Search, Task
+from gitloop.records import Ask, Candidate, RowScore, Space
 
 Make = Callable[[], Optimizer]
 TASKS = [SimulatedTask(seed) for seed in range(7)]
@@ -78,20 +79,51 @@ def test_promptwizard_is_ahead_of_the_control(control: list[list[float]]) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_TEACHER)
-def test_without_feedback_the_guided_lose_their_lead(name: str) -> None:
-    """What they are told of rows is what helps: without it seven seeds show no lead."""
-    blind = [replace(task, feedback="none") for task in TASKS]
+@pytest.mark.parametrize("feedback", ["means", "nothing"])
+def test_without_feedback_the_guided_lose_their_lead(name: str, feedback: str) -> None:
+    """What they are told is what helps: without it seven seeds show no lead."""
+    blind = [replace(task, feedback=feedback) for task in TASKS]
     assert p_ahead(gaps(blind, GUIDED[name]), gaps(blind, ALL["random"]), 2) > 0.05
 
 
 def test_without_feedback_a_row_says_nothing_of_itself() -> None:
     """Its mean over the rows stays true, and which of them passed is dealt anew."""
-    told, blind = (SimulatedTask(0, feedback=feedback) for feedback in ("passes", "none"))
+    told, blind = (SimulatedTask(0, feedback=feedback) for feedback in ("passes", "means"))
     ask = Ask(Candidate(tuple(RULES.values())[:6]), "train")
     scores = [[row.score or 0.0 for row in task.evaluate(ask)] for task in (told, blind)]
     assert scores[0] != scores[1]
     assert sorted(scores[0]) == sorted(scores[1])
     assert not any(row.reason for task in (told, blind) for row in task.evaluate(ask))
+
+
+class _Probe(RandomOptimizer):
+    """Tries the prompt as it is and a far better one, and keeps the means that it was told."""
+
+    def __init__(self, better: Candidate) -> None:
+        super().__init__({})
+        self._better = better
+        self.told: list[float] = []
+
+    def search(self, task: Task) -> Search:
+        for candidate in (task.incumbent, self._better):
+            rows = yield Ask(candidate)
+            self.told.append(
+                fmean(row.score or 0.0 for row in rows or () if isinstance(row, RowScore))
+            )
+
+
+def test_who_is_told_nothing_sees_the_same_whatever_it_tries() -> None:
+    """A far better prompt looks like the old one to the search; what is on record is true."""
+    told, true = [], []
+    for task in TASKS:
+        lines = tuple(RULES.values())
+        probe = _Probe(Candidate(tuple(lines[rule] for rule in task.best_rules)))
+        history = replace(task, feedback="nothing").search(probe, 400)
+        told.append(probe.told)
+        true.append([trial.mean or 0.0 for trial in history.trials[-2:]])
+    gained = [fmean(after - before for before, after in means) for means in (told, true)]
+    assert abs(gained[0]) < 0.1
+    assert gained[1] > 0.2
 
 
 def test_an_example_of_a_wrong_answer_teaches_nothing() -> None:
