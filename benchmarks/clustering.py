@@ -324,27 +324,29 @@ def night_of(corpus: Corpus, result: Clustering, ids: dict[str, str] | None = No
     )
 
 
-def identity(corpus: Corpus) -> None:
+def identity(corpus: Corpus, cache: Path | None) -> None:
     """Print how many persisting failures keep their cluster_id over nights of 10 % churn."""
-    nights(corpus, anchored=False)
-    nights(corpus, anchored=True)
+    for name, embedder in embedders(corpus, cache).items():
+        for anchored in (False, True):
+            nights(corpus, name, embedder, anchored=anchored)
 
 
-def nights(corpus: Corpus, *, anchored: bool) -> None:
+def nights(corpus: Corpus, name: str, embedder: Embed, *, anchored: bool) -> None:
     """Print the nights of one kind: drawn to last night's clusters, or clustered from scratch."""
     order = shuffled(corpus, 0)
     step = round(N_ROWS * CHURN)
     settings = ClusterSettings()
-    tonight = corpus.take(order[:N_ROWS])
-    last = night_of(tonight, run(tonight, TfidfEmbedder().embed(tonight.texts), settings))
+    rows = order[:N_ROWS]
+    tonight = corpus.take(rows)
+    last = night_of(tonight, run(tonight, embedder(corpus, rows), settings))
     for night in range(1, (N_NIGHTS if anchored else 1) + 1):
-        tonight = corpus.take(order[night * step : night * step + N_ROWS])
-        vectors = TfidfEmbedder().embed(tonight.texts)
+        rows = order[night * step : night * step + N_ROWS]
+        tonight = corpus.take(rows)
         known = dict(last.members) if anchored else None
-        result = run(tonight, vectors, settings, known)
+        result = run(tonight, embedder(corpus, rows), settings, known)
         found = match(last, night_of(tonight, result))
         print(
-            f"night {night:2d} {'anchored' if anchored else 'from scratch':13}"
+            f"{name} night {night:2d} {'anchored' if anchored else 'from scratch':13}"
             f"kept {found.kept_rate:.3f} of {found.n_persisting} "
             f"(births {len(found.births)}, deaths {len(found.deaths)}, splits "
             f"{len(found.splits)}, merges {len(found.merges)}), "
@@ -376,7 +378,7 @@ def main() -> None:
         "quality": partial(quality, corpus, options.seeds, options.cache),
         "cost": partial(cost, options.data),
         "repeatability": partial(repeatability, options.data),
-        "identity": partial(identity, corpus),
+        "identity": partial(identity, corpus, options.cache),
         "incremental": partial(incremental, corpus, options.cache),
     }
     for part in options.parts:
