@@ -65,6 +65,8 @@ def _lines(report: OptimizeReport) -> list[str]:
             f"validation score {_shown(report.incumbent_mean)} as it is,"
             f" {_shown(report.best_mean)} at best"
         )
+    if report.n_failed:
+        lines.append(f"{report.n_failed:,} attempts came to nothing, and are no scores")
     if report.holdout is not None:
         found = report.holdout
         lines.append(

@@ -61,7 +61,7 @@ class AutoOptimizer:
 
     def _guided(self, task: Task, ground: Ground) -> dict[str, Search]:
         guided: dict[str, Search] = {}
-        if task.has_teacher:
+        if task.has_teacher and task.train:
             guided[TAUGHT] = GepaOptimizer({}).search(task)
         if task.space.size > 1 or task.space.demos:
             guided[DRAWN] = BayesianOptimizer({}).search_on(task, ground)

@@ -49,14 +49,20 @@ class Editor:
     def place(self) -> str:
         """Where the text stands, and what must be kept of it, in words for a teacher."""
         if self.has_slot:
-            return (
+            where = (
                 "The instructions fill the slot {{ instructions }} of this prompt, one instruction"
                 f" a line, each beginning with a dash:\n\n{quoted(self._prompt.body)}"
             )
+            return "\n".join([where, *self.kept()])
         names = ", ".join(f"{{{{ {name} }}}}" for name in sorted(self._prompt.variables))
         kept = [f"Keep each of these placeholders, and invent none: {names}."] if names else []
-        kept += [f"Keep this part word for word: {part}" for part in self._prompt.head.frozen]
-        return "\n".join(["It is a Jinja2 template.", *kept])
+        return "\n".join(["It is a Jinja2 template.", *kept, *self.kept()])
+
+    def kept(self) -> list[str]:
+        """The frozen parts that a rewrite could lose, in words for a teacher, one a line."""
+        body = self._prompt.body if self.has_slot else ""  # what fills the slot leaves it alone
+        frozen = [part for part in self._prompt.head.frozen if part not in body]
+        return [f"Keep this part word for word: {part}" for part in frozen]
 
 
 def fenced(reply: str | None) -> str | None:

@@ -154,8 +154,9 @@ class _Adapter:
         self._last = task.incumbent
         self.seed_text = self._editor.text(task.incumbent)
         default = InstructionProposalSignature.default_prompt_template
-        # Without a slot the whole template is rewritten: then the teacher must know what to keep.
-        self.template = None if self._editor.has_slot else f"{default}\n\n{self._editor.place()}"
+        # Where a rewrite could lose a placeholder or a frozen part, the teacher must know of it.
+        kept = "\n".join(self._editor.kept()) if self._editor.has_slot else self._editor.place()
+        self.template = f"{default}\n\n{kept}" if kept else None
 
     def candidate(self, text: str) -> Candidate:
         """The candidate that a component's text makes."""

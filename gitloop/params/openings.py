@@ -55,7 +55,7 @@ class Openings(Strict):
         parameter_ranges: Model parameter → the numbers that an optimizer may choose from.
         lines: Instructions that an optimizer may add to `instructions`.
         demos: Most examples that an optimizer may put into `{{ demos }}`, out of training rows.
-        frozen: Parts of the body that no optimizer may touch, verbatim.
+        frozen: Parts of the body or of the instructions that no optimizer may touch, verbatim.
     """
 
     space: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
@@ -18,6 +19,7 @@ from gitloop.params.strict import Strict, validate
 from gitloop.records import Candidate
 
 _FENCE = "---"
+_RAW = "what is no template stands between {% raw %} and {% endraw %}"
 _ENVIRONMENT = SandboxedEnvironment(
     undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
 )
@@ -38,7 +40,7 @@ class PromptHead(Openings):
         parameter_ranges: Model parameter → the numbers that an optimizer may choose from.
         lines: Instructions that an optimizer may add to `instructions`.
         demos: Most examples that an optimizer may put into `{{ demos }}`, out of training rows.
-        frozen: Parts of the body that no optimizer may touch, verbatim.
+        frozen: Parts of the body or of the instructions that no optimizer may touch, verbatim.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")
@@ -97,6 +99,11 @@ class Prompt(Strict):
                 found.add(" ".join(part for part in inside if part))
         return frozenset(found)
 
+    def lost(self, parts: Iterable[str]) -> list[str]:
+        """The parts that stand neither in the body nor in an instruction, word for word."""
+        own = (self.body, *self.head.instructions)
+        return [part for part in parts if not any(part in text for text in own)]
+
     def render(self, values: dict[str, Any]) -> str:
         """The body with its variables filled in. Text in `values` is data and never template.
 
@@ -111,7 +118,7 @@ class Prompt(Strict):
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"prompt {self.version_id} cannot be rendered: {error}",
-                hint=f"it may use {', '.join(sorted({**self._own_values(), **values}))}",
+                hint=f"it may use {', '.join(sorted({**self._own_values(), **values}))}; {_RAW}",
             ) from error
 
     def changed(self, candidate: Candidate, *, version: str | None = None) -> Prompt:
@@ -156,7 +163,7 @@ def parse_prompt(text: str, *, source: str) -> Prompt:
     except TemplateError as error:
         line = getattr(error, "lineno", 1) + head.count("\n") + 1
         raise ConfigError(
-            f"{source}:{line}: not a valid template: {error}", hint=f"edit {source}"
+            f"{source}:{line}: not a valid template: {error}", hint=f"edit {source}; {_RAW}"
         ) from error
     return Prompt(head=checked, body=body)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_MOST_TRIALS = 20
+_MOST_TRIALS, _MOST_REASONS = 20, 8
+_MOST_CHARACTERS = 300
 
 
 def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
@@ -17,11 +19,12 @@ def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
     """
     parts = [
         f"# Optimize: {document['outcome']}",
-        f"{document['message'].capitalize()}.",
+        f"{_sentence(document['message'])}.",
         *([_facts(document)] if document["prompt"] else []),
         *([_holdout(document)] if document["holdout"] else []),
         *([_thresholds(document)] if document["thresholds"] else []),
         *([_trials(trials)] if trials else []),
+        *([_failed(trials)] if document["n_failed"] else []),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -152,7 +155,7 @@ def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for trial in ranked[:_MOST_TRIALS]:
-        added = trial["fault"] or "; ".join(trial["instructions"]) or "none"
+        added = trial["fault"] or _said(trial)
         lines.append(
             f"| {trial['number']} | `{trial['candidate']}` | {_shown(trial['mean'])} |"
             f" {trial['n']} | {trial['n_errors']} | {_cell(added)} |"
@@ -160,6 +163,26 @@ def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
     if len(ranked) > _MOST_TRIALS:
         lines += ["", f"{len(ranked) - _MOST_TRIALS} more are in trials.jsonl."]
     return "\n".join(lines)
+
+
+def _failed(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Why attempts came to nothing, the most frequent reason first."""
+    reasons = Counter(trial["fault"] for trial in trials if trial["fault"])
+    lines = ["## Failed attempts", "", "None of them is a score.", ""]
+    lines += [f"- {n} × {_cell(reason)}" for reason, n in reasons.most_common(_MOST_REASONS)]
+    if len(reasons) > _MOST_REASONS:
+        lines += ["", f"{len(reasons) - _MOST_REASONS} more reasons are in trials.jsonl."]
+    return "\n".join(lines)
+
+
+def _said(trial: Mapping[str, Any]) -> str:
+    """What a candidate says or sets, on a line."""
+    values = {name: text for name, text in trial["values"].items() if text}
+    examples = "examples" if values.pop("demos", "") else ""
+    body = trial["body"]
+    set_to = [f"{name}: {value}" for name, value in (*values.items(), *trial["parameters"].items())]
+    text = "" if body is None else f"the text: {body}"
+    return "; ".join(filter(None, (*trial["instructions"], text, *set_to, examples))) or "none"
 
 
 def as_pull_request(document: Mapping[str, Any], diff: str) -> str:
@@ -176,7 +199,7 @@ def as_pull_request(document: Mapping[str, Any], diff: str) -> str:
     if document["outcome"] == "proposed":
         verdict = document["holdout"]
         parts += [
-            f"{document['message'].capitalize()} on {verdict['n']} rows, unseen so far.",
+            f"{_sentence(document['message'])} on {verdict['n']} rows, unseen so far.",
             _holdout(document),
             _named("Fixed", verdict["fixed"]) + "\n" + _named("Broken", verdict["broken"]),
         ]
@@ -208,8 +231,13 @@ def _named(what: str, row_ids: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """The text on one line of a table."""
-    return " ".join(text.split()).replace("|", "/")
+    """The text on one line of a table, its beginning where it is long."""
+    line = " ".join(text.split()).replace("|", "/")
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]} …"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _p(value: float | None) -> str:

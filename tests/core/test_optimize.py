@@ -265,6 +265,35 @@ def test_a_failed_attempt_is_on_record_and_is_no_score() -> None:
     assert finalist(history).number == 0
 
 
+def test_a_teacher_that_failed_is_told_from_one_that_talked_junk() -> None:
+    """The reason on record is the failure's own, for as long as the teacher fails."""
+    replies = iter([None, "junk"])
+    world = World(
+        evaluate, ROWS, teach=lambda _text: next(replies), teacher_fault=lambda: "HTTP 500"
+    )
+    junk = Failure(Candidate(), "no text between fences")
+    history = run_search(
+        asking(Question("a"), junk, Question("b"), junk), Candidate(), world, Limits(100)
+    )
+    faults = [trial.fault for trial in history.trials if trial.fault]
+    assert faults == ["the teacher failed: HTTP 500", "no text between fences"]
+
+
+def test_instructions_may_be_frozen_too() -> None:
+    """A frozen part that fills the slot is kept by every candidate, word for word."""
+    text = """---
+name: p
+version: "1"
+instructions: ["Obey the law.", "Smile."]
+frozen: ["Obey the law."]
+---
+{{ input }} {{ instructions }}
+"""
+    check = CandidateCheck(parse_prompt(text, source="p"), [], 9.0)
+    assert check.fault(Candidate(("Frown.", "Obey the law."))) == ""
+    assert "lost a frozen part" in check.fault(Candidate(("Frown.",)))
+
+
 def test_a_candidate_with_a_fault_is_never_run() -> None:
     """Its rows come back as errors with the reason, and cost nothing."""
     told: list[object] = []

@@ -156,8 +156,9 @@ def test_the_search_is_drawn_and_tabled(repository: Repository) -> None:
     assert front == sorted(set(front))
     assert front[-1] == 1.0
     assert files["history.svg"].count("<circle") == 8
-    assert files["pareto.svg"].count("<circle") == 8
-    assert files["pareto.svg"].count("#1a73e8") == len(front) + 1
+    assert files["pareto.svg"].count("<circle") == 8 + 1  # the ring is the prompt as it is
+    assert files["pareto.svg"].count('class="best"') == len(front)
+    assert "prefers-color-scheme:dark" in files["pareto.svg"]
 
 
 OPENED = """\

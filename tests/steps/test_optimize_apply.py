@@ -41,6 +41,17 @@ def test_a_proposal_is_a_branch_with_one_file_changed(proposed: Repository) -> N
     assert 'lines: ["Name the days.", "Be kind.", "Be vague."]' in text
 
 
+def test_line_ends_of_another_system_stay(repository: Repository) -> None:
+    """The branch changes the lines that it changes, and no line end."""
+    searchable(repository)
+    repository.git("config", "core.autocrlf", "false")
+    text = PROMPT.format(lines='["Name the days."]').replace("\n", "\r\n")
+    repository.gen({"prompts/support.md": text}, commit="From another system")
+    optimize(repository.root)
+    found = repository.git("diff", "--numstat", "HEAD", propose(repository.root).branch)
+    assert found.split() == ["3", "1", "prompts/support.md"]
+
+
 def test_the_body_tells_gain_rows_and_lineage(proposed: Repository) -> None:
     """Interval, detectable gain, rows fixed and broken, golden version, rubric and judge."""
     body = propose(proposed.root).body
@@ -74,6 +85,18 @@ def test_a_prompt_that_moved_on_makes_the_proposal_stale(proposed: Repository) -
     proposed.gen({"prompts/support.md": PROMPT.format(lines="[]").replace("Answer", "Tell")})
     with pytest.raises(StaleError, match="has changed"):
         propose(proposed.root)
+
+
+def test_what_nobody_committed_is_proposed_by_nobody(repository: Repository) -> None:
+    """A search may start from an edited prompt; a branch with that edit in it is refused."""
+    searchable(repository)
+    edited = PROMPT.format(lines='["Name the days."]').replace("Answer", "Tell")
+    repository.gen({"prompts/support.md": edited})
+    optimize(repository.root)
+    with pytest.raises(WorkspaceError, match=r"support\.md has changes that no commit holds"):
+        propose(repository.root)
+    repository.commit("Tell", "prompts/support.md")
+    assert "+version: '2'" in propose(repository.root).diff.replace('"', "'")
 
 
 def test_a_look_is_counted_once_and_its_level_shrinks(proposed: Repository) -> None:

@@ -12,7 +12,7 @@ from gitloop.steps.optimize import optimize
 from gitloop.storage import parquet
 from gitloop.tables import CALLS
 from tests.repositories import Repository
-from tests.steps.test_optimize import PARAMS, searchable, written
+from tests.steps.test_optimize import PARAMS, PROMPT, searchable, written
 
 TAUGHT = (
     PARAMS.replace("200", "160")
@@ -98,7 +98,54 @@ def test_a_teacher_that_fails_is_a_failed_attempt(repository: Repository) -> Non
     trials = [json.loads(line) for line in written(repository)["trials.jsonl"].splitlines()]
     failed = [trial for trial in trials if trial["fault"]]
     assert {trial["mean"] for trial in failed} == {None}
-    assert {trial["fault"] for trial in failed} == {"the teacher wrote no text between fences"}
+    assert {trial["fault"] for trial in failed} == {
+        "the teacher failed: RuntimeError: out of order"
+    }
+    shown = repository.read("loop/optimize/report.md")
+    assert f"- {len(failed)} × the teacher failed: RuntimeError: out of order" in shown
+
+
+def test_a_teacher_that_never_answers_is_no_verdict(repository: Repository) -> None:
+    """Where it alone could propose anything, its failure is an error and no result."""
+    taught(repository, "gepa", "def teach(prompt, row):\n    raise OSError('no key')\n")
+    with pytest.raises(ApiError, match="answered no question; the last time: OSError: no key"):
+        optimize(repository.root)
+    assert not (repository.root / "loop/optimize/metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "params", "said"),
+    [
+        ('frozen: ["Never lie."]\n', "", "freezes a part that it does not hold: 'Never lie.'"),
+        ("", "prompt: prompts/support.md, ", "teacher takes no prompt file"),
+    ],
+)
+def test_what_a_search_would_ignore_is_refused(
+    repository: Repository, head: str, params: str, said: str
+) -> None:
+    """A frozen part that is nowhere, and a prompt file of the teacher, are errors."""
+    taught(repository, "gepa")
+    text = PROMPT.format(lines="[]").replace("version:", f"{head}version:")
+    pinned = repository.read("params.yaml").replace("teacher: {", f"teacher: {{{params}")
+    repository.gen({"prompts/support.md": text, "params.yaml": pinned})
+    with pytest.raises(ConfigError, match=said):
+        optimize(repository.root)
+
+
+def test_a_frozen_instruction_is_kept_and_the_teacher_knows(repository: Repository) -> None:
+    """Rewrites without it are failed attempts; gepa's question and ours both name it."""
+    text = PROMPT.format(lines="[]").replace(
+        "version:", 'instructions: ["Never lie."]\nfrozen: ["Never lie."]\nversion:'
+    )
+    for optimizer in ("gepa", "metaprompt"):
+        taught(repository, optimizer)
+        repository.gen({"prompts/support.md": text})
+        report = optimize(repository.root)
+        assert report.n_trials == 1
+        assert report.n_failed > 0
+        calls = parquet.read(repository.root / "loop/optimize/calls.parquet", CALLS)
+        asked = calls.filter(kind="teacher")["request"].to_list()
+        assert all("Keep this part word for word: Never lie." in one for one in asked)
 
 
 def test_a_guided_optimizer_wants_a_teacher(repository: Repository) -> None:

@@ -43,6 +43,8 @@ class CandidateCheck:
         changed = self._prompt.changed(candidate)
         if candidate.body is not None and (fault := self._body_fault(changed)):
             return fault
+        if lost := changed.lost(self._prompt.head.frozen):
+            return f"it lost a frozen part: {lost[0]!r}"
         if len(changed.text()) > self._longest:
             return f"{len(changed.text())} characters are more than max_length_ratio allows"
         said = "\n".join((*candidate.instructions, candidate.body or ""))
@@ -66,11 +68,6 @@ class CandidateCheck:
             ),
             *(f"it brings in code of its own: {part}" for part in sorted(then.code - now.code)),
             *(f"it lost a part of the template: {part}" for part in sorted(now.code - then.code)),
-            *(
-                f"it lost a frozen part: {part!r}"
-                for part in now.head.frozen
-                if part not in then.body
-            ),
         )
         return found[0] if found else ""
 

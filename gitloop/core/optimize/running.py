@@ -40,6 +40,7 @@ class World:
         fault: Why a candidate must not be tried, or "".
         spent: What the calls have cost so far.
         calls_for: Calls that scoring these rows takes; looked at before a batch is run.
+        teacher_fault: Why the teacher's last answer failed, or "".
     """
 
     evaluate: Callable[[Ask], Sequence[RowScore]]
@@ -48,6 +49,7 @@ class World:
     fault: Callable[[Candidate], str] = lambda _candidate: ""
     spent: Callable[[], Spent] = Spent
     calls_for: Callable[[Sequence[str]], int] = len
+    teacher_fault: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ class _Drive:
         self._known: dict[tuple[str, str], RowScore] = {}
         self._best, self._stale, self._ended = float("-inf"), 0, ""
         self._n_idle = 0
+        self._unanswered = ""
         self.trials: list[Trial] = []
         self.n_rows = 0
         self.n_questions = 0
@@ -176,7 +179,9 @@ class _Drive:
         if self._n_idle > MOST_IDLE:
             return None, "stalled"
         if isinstance(wish, Failure):
-            self._record(Ask(wish.parent, arm=wish.arm), (), 0, wish.reason)
+            # An optimizer cannot tell junk from silence; whoever reads the trials must.
+            reason = f"the teacher failed: {self._unanswered}" if self._unanswered else wish.reason
+            self._record(Ask(wish.parent, arm=wish.arm), (), 0, reason)
             return (), ""
         return self._told(wish) if isinstance(wish, Question) else self._scored(wish)
 
@@ -187,7 +192,9 @@ class _Drive:
         if self._lacks_calls(1):
             return None, "max_calls"
         self.n_questions += 1
-        return self._world.teach(question.text), ""
+        said = self._world.teach(question.text)
+        self._unanswered = self._world.teacher_fault() if said is None else ""
+        return said, ""
 
     def _scored(self, ask: Ask) -> tuple[Reply, str]:
         ids = self._world.rows[ask.split] if ask.row_ids is None else ask.row_ids

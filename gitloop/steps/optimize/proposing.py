@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -72,7 +72,8 @@ def propose(directory: Path, *, is_again: bool = False) -> Proposal:
     Raises:
         DataError: No search has run, or its outcome is no proposal.
         StaleError: The prompt or a threshold is not the one that the search started from.
-        WorkspaceError: There is no commit to build on, or the branch is there already.
+        WorkspaceError: There is no commit to build on, it does not hold the file that is changed as
+            it is, or the branch is there already.
     """
     workspace = Workspace(directory)
     document = _document(workspace)
@@ -91,7 +92,7 @@ def propose(directory: Path, *, is_again: bool = False) -> Proposal:
             "this repository has no commit to build on",
             hint='git add -A && git commit -m "Set up gitloop"',
         )
-    files = {change.path: change.then.encode() for change in changes}
+    files = _committable(workspace, parent, changes)
     commit = workspace.git.branch_head(branch)
     if commit is not None and not is_again:
         raise WorkspaceError(
@@ -101,10 +102,32 @@ def propose(directory: Path, *, is_again: bool = False) -> Proposal:
     if commit is None:
         message = f"{title}\n\n{body}"
         commit = workspace.git.commit_on_branch(
-            branch, dict(files), message, parent=parent, at=workspace.now()
+            branch, files, message, parent=parent, at=workspace.now()
         )
     names = tuple(change.name for change in changes)
     return Proposal(branch, commit, tuple(sorted(files)), names, title, body, diff)
+
+
+def _committable(
+    workspace: Workspace, parent: str, changes: Sequence[_Change]
+) -> dict[str, bytes | None]:
+    """The changed files with the line ends that the commit holds; nothing that it does not hold.
+
+    Raises:
+        WorkspaceError: A file has changes that nobody committed: a branch would propose them too.
+    """
+    found: dict[str, bytes | None] = {}
+    for change in changes:
+        blob = workspace.git.files(parent, change.path).get(change.path)
+        held = "" if blob is None else workspace.git.blobs([blob])[0].decode()
+        if held.replace("\r\n", "\n") != change.now:
+            raise WorkspaceError(
+                f"{change.path} has changes that no commit holds; a branch would propose them too",
+                hint=f"git diff HEAD -- {change.path}; commit it, then this",
+            )
+        end = "\r\n" if "\r\n" in held else "\n"
+        found[change.path] = change.then.replace("\n", end).encode()
+    return found
 
 
 def _prompt_change(workspace: Workspace, document: Mapping[str, Any]) -> list[_Change]:
@@ -129,7 +152,7 @@ def _threshold_changes(workspace: Workspace, document: Mapping[str, Any]) -> lis
     if not proposed:
         return []
     in_force = parse_thresholds(read_json(workspace.root / "loop/calibrate/thresholds.json"))
-    now = then = read_text(workspace.root / "params.yaml")
+    now = then = _text(workspace, "params.yaml")
     for found in proposed:
         line = in_force.get(found["rubric"])
         if line is None or line.threshold != found["choice"]["incumbent"]:
@@ -151,11 +174,15 @@ def _proposed_file(
     path = f"{FOLDER}/candidates/{finalist}.md"
     found = parse_prompt(read_text(workspace.root / path), source=path)
     version = next_version(prompt.head.version)
-    now = read_text(workspace.root / source)
+    now = _text(workspace, source)
     own = parse_prompt(now, source=source)  # without what optimize.yaml opens: that stays there
     changed = {name: getattr(found.head, name) for name in ("parameters", "instructions", "values")}
     head = own.head.model_copy(update={"version": version, **changed})
     return now, prompt_file(now, found.model_copy(update={"head": head})), version
+
+
+def _text(workspace: Workspace, path: str) -> str:
+    return read_text(workspace.root / path).replace("\r\n", "\n")
 
 
 def _document(workspace: Workspace) -> Mapping[str, Any]:

@@ -136,6 +136,7 @@ def _searched(
     search = optimizer.search(searched.task())
     checked = _checked(searched, evaluator)
     history = run_search(search, searched.incumbent, evaluator.world(), _limits(searched, checked))
+    evaluator.refuse_silence(_n_tried(history))
     best = finalist(history)
     looked = _look(searched, evaluator, best, checked.headroom) if best.number else None
     report = _report(searched, history, best, checked)
@@ -232,7 +233,7 @@ def _report(searched: Searched, history: History, best: Trial, checked: _Checked
     control = [trial.mean for trial in history.trials if trial.arm == "random" and trial.mean]
     return replace(
         _unsearched(searched, outcome, message),
-        n_trials=len({trial.candidate.id for trial in history.trials if not trial.fault}),
+        n_trials=_n_tried(history),
         n_failed=sum(bool(trial.fault) for trial in history.trials),
         n_evaluations=history.n_evaluations + checked.n_extra,
         n_teacher_calls=history.n_teacher_calls,
@@ -243,6 +244,11 @@ def _report(searched: Searched, history: History, best: Trial, checked: _Checked
         headroom=headroom,
         finalist=best.candidate.id if best.number else None,
     )
+
+
+def _n_tried(history: History) -> int:
+    """Different candidates that were scored on anything."""
+    return len({trial.candidate.id for trial in history.trials if not trial.fault})
 
 
 def _judged(

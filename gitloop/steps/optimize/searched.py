@@ -91,7 +91,8 @@ def open_search(workspace: Workspace) -> Searched:
     """The search that params.yaml describes.
 
     Raises:
-        ConfigError: No prompt file, no such optimizer, or one that lacks its teacher.
+        ConfigError: No prompt file, no such optimizer, one that lacks its teacher, a teacher with a
+            prompt file, or a frozen part that is not there.
         DataError: No golden rows.
     """
     prompt = workspace.prompt()
@@ -106,6 +107,16 @@ def open_search(workspace: Workspace) -> Searched:
         raise ConfigError(
             f"the optimizer {plugin.id} needs a teacher, a model that writes prompts",
             hint="set optimize.teacher in params.yaml, e.g. {use: python, callable: app:teach}",
+        )
+    if pin and pin.prompt is not None:
+        raise ConfigError(
+            "optimize.teacher takes no prompt file: what it is asked is the whole question",
+            hint="edit params.yaml: remove optimize.teacher.prompt",
+        )
+    if lost := prompt.lost(prompt.head.frozen):
+        raise ConfigError(
+            f"{prompt.version_id} freezes a part that it does not hold: {lost[0]!r}",
+            hint=f"write it as it stands in {workspace.params.target.prompt}, word for word",
         )
     plugin(workspace.params.optimize.parameters)
     head = prompt.head
@@ -131,7 +142,8 @@ def obstacle(searched: Searched) -> tuple[str, str] | None:
     n_rows = searched.golden.height
     if n_rows < least:
         return "too few rows", f"{n_rows} golden rows; prompt optimisation wants {least}"
-    if empty := [split for split in ("val", "holdout") if not searched.n_rows[split]]:
+    needed = ("train", "val", "holdout") if searched.plugin.needs_teacher else ("val", "holdout")
+    if empty := [split for split in needed if not searched.n_rows[split]]:
         return "too few rows", f"the golden sets have no {' and no '.join(empty)} rows"
     if searched.space.size <= 1 and not searched.space.demos and searched.teacher is None:
         return (

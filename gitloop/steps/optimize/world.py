@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitloop.core.optimize import Samples, Spent, World
-from gitloop.errors import DataError
+from gitloop.errors import ApiError, DataError
 from gitloop.evaluation import (
     judge_selected,
     open_judge,
@@ -51,13 +51,22 @@ class Evaluator:
         self._is_target_pure = open_target(searched.workspace, searched.prompt).is_pure
         self._sampled: list[RowScore] = []
         self._n_rows = 0
+        self._n_answers, self._teacher_fault = 0, ""
         self._began = time.monotonic()
 
     def world(self) -> World:
         """What the search may touch: never the holdout."""
         rows = {split: ids for split, ids in self._searched.rows.items() if split != "holdout"}
         fault = self._searched.check().fault
-        return World(self.evaluate, rows, self.teach, fault, self.spent, self.calls_for)
+        return World(
+            self.evaluate,
+            rows,
+            self.teach,
+            fault,
+            self.spent,
+            self.calls_for,
+            lambda: self._teacher_fault,
+        )
 
     @property
     def repeats_judges(self) -> bool:
@@ -144,7 +153,26 @@ class Evaluator:
         request = teacher.request(Case(item_id="question", input=text))
         (answer,) = self._store.ask("teacher", [request], teacher.call)
         output = answer.value.get("output") if answer.status == "ok" else None
-        return output if isinstance(output, str) else None
+        if isinstance(output, str):
+            self._n_answers, self._teacher_fault = self._n_answers + 1, ""
+            return output
+        self._teacher_fault = answer.error or f"its answer is {type(output).__name__}, not text"
+        return None
+
+    def refuse_silence(self, n_tried: int) -> None:
+        """Refuse a search of which nothing came because the teacher never answered.
+
+        Args:
+            n_tried: Different candidates tried, the incumbent included.
+
+        Raises:
+            ApiError: The teacher was asked, failed each time, and nothing else proposed anything.
+        """
+        if self._teacher_fault and not self._n_answers and n_tried <= 1:
+            raise ApiError(
+                f"the teacher answered no question; the last time: {self._teacher_fault}",
+                hint="what was scored is kept: run the command again once the cause is gone",
+            )
 
     def spent(self) -> Spent:
         """What the calls have cost so far; an answer from the store counts at its price."""
