@@ -88,6 +88,13 @@ def import_(  # noqa: PLR0917 -- one per option
 @click.option("--rubric", "rubrics", multiple=True, metavar="NAME", help="Only this rubric.")
 @click.option("--wanted", is_flag=True, help="Send unlabelled representatives along.")
 @click.option(
+    "--person",
+    "people",
+    multiple=True,
+    metavar="ID=NAME",
+    help="Another tool's id of a person, and our name for them.",
+)
+@click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
 )
 @pass_console
@@ -96,13 +103,21 @@ def export(
     file_format: str,
     rubrics: tuple[str, ...],
     wanted: bool,
+    people: tuple[str, ...],
     output: Path | None,
 ) -> None:
-    """Print the labels in force, each person's last word on each trace and rubric."""
+    """Print the labels in force, each person's last word on each trace and rubric.
+
+    \b
+    gitloop labels export --to label-studio --person amara@example.org=amara
+    """  # noqa: D301 -- \b is click's mark for a verbatim block
     from gitloop.steps.labels import ExportPlan, export_labels
 
-    plan = ExportPlan(file_format, rubrics, wanted, output)
+    plan = ExportPlan(file_format, rubrics, wanted, output, _people(people))
     report = export_labels(console.directory, plan)
+    if report.strangers:
+        click.echo(f"gitloop: {file_format} knows no {', '.join(report.strangers)}", err=True)
+        click.echo(f"  → say who they are there: --person ID={report.strangers[0]}", err=True)
     if output is None and console.form == "text":
         click.echo(report.text, nl=False)
     else:

@@ -83,12 +83,14 @@ class ExportPlan:
         is_wanted: Whether clusters' representatives without a label go out as well, to be
             labelled elsewhere. Only for tools that show traces.
         path: Where to write, or None for the report's `text`.
+        people: The other tool's id of a person → our annotator's name.
     """
 
     form: str = "jsonl"
     rubrics: tuple[str, ...] = ()
     is_wanted: bool = False
     path: Path | None = None
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class ExportReport:
         annotators: Who gave them → how many.
         text: The labels, where they go to stdout; "" where they went to a file.
         path: The file's name, or None.
+        strangers: Annotators in the file whose name is no id of a person in that tool: it will not
+            take their labels, though `gitloop labels import` does.
     """
 
     n_labels: int
@@ -109,6 +113,7 @@ class ExportReport:
     annotators: dict[str, int]
     text: str
     path: str | None
+    strangers: tuple[str, ...] = ()
 
 
 def import_labels(directory: Path, files: tuple[Path, ...], plan: ImportPlan) -> ImportReport:
@@ -169,7 +174,8 @@ def export_labels(directory: Path, plan: ExportPlan) -> ExportReport:
         everything = everything.filter(pl.col("rubric").is_in(list(plan.rubrics)))
     shows_traces = plan.form not in {"jsonl", "csv"}
     labels = everything.filter(item_kind="trace") if shows_traces else everything
-    text = _rendered(workspace, labels, plan)
+    dialect = Dialect(plan.people, forms=_forms(workspace))
+    text = _rendered(workspace, labels, plan, dialect)
     if plan.path is not None:
         write_text(plan.path, text)
     counts = labels.group_by("annotator").len().sort("annotator")
@@ -179,10 +185,13 @@ def export_labels(directory: Path, plan: ExportPlan) -> ExportReport:
         annotators=dict(counts.iter_rows()),
         text=text if plan.path is None else "",
         path=None if plan.path is None else plan.path.name,
+        strangers=core.strangers(plan.form, counts["annotator"].to_list(), dialect),
     )
 
 
-def _rendered(workspace: Workspace, labels: pl.DataFrame, plan: ExportPlan) -> str:
+def _rendered(
+    workspace: Workspace, labels: pl.DataFrame, plan: ExportPlan, dialect: Dialect
+) -> str:
     if plan.form == "csv":
         return core.labels_to_csv(labels)
     if plan.form == "jsonl":
@@ -196,7 +205,7 @@ def _rendered(workspace: Workspace, labels: pl.DataFrame, plan: ExportPlan) -> s
         shown |= set(clusters["representatives"].explode(empty_as_null=False).to_list())
     traces = _traces(workspace).filter(pl.col("trace_id").is_in(list(shown)))
     write = core.argilla_records if plan.form == "argilla" else core.label_studio_tasks
-    found = write(traces, labels, _forms(workspace))
+    found = write(traces, labels, dialect)
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 

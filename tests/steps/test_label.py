@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from gitloop.core.label import Given
+from gitloop.core.labels import Dialect
 from gitloop.errors import ConfigError, DataError
 from gitloop.steps.agree import agree
 from gitloop.steps.label import LabelPlan, Question
@@ -235,9 +236,11 @@ def test_labels_go_to_another_tool_and_come_back(
     append_labels(clustered.root, "amara", [*rows, label("t001", "pass")])
     append_labels(clustered.root, "bo", [label("t000", "fail", "bo")])
     path = tmp_path / "file.json"
-    export_labels(clustered.root, ExportPlan(form, is_wanted=True, path=path))
-    report = import_labels(clustered.root, (path,), ImportPlan(form))
+    people = {"amara@example.org": "amara"}
+    sent = export_labels(clustered.root, ExportPlan(form, is_wanted=True, path=path, people=people))
+    report = import_labels(clustered.root, (path,), ImportPlan(form, dialect=Dialect(people)))
     assert (report.n_read, report.n_unchanged) == (3, 3)
+    assert sent.strangers == {"label-studio": ("bo",), "argilla": ("amara", "bo")}[form]
 
 
 @pytest.mark.parametrize("form", ["label-studio", "argilla"])

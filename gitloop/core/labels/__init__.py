@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitloop.core.labels.answers import Dialect
+from gitloop.core.labels.answers import Dialect, strangers
 from gitloop.core.labels.argilla import argilla_records, drafts_from_argilla
 from gitloop.core.labels.label_studio import (
     drafts_from_label_studio,
@@ -31,4 +31,5 @@ __all__ = [
     "label_studio_config",
     "label_studio_tasks",
     "labels_to_csv",
+    "strangers",
 ]

@@ -6,6 +6,7 @@ Such tools know questions. A question named as a rubric is a verdict or a grade;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,12 @@ from gitloop.errors import DataError
 from gitloop.params import LabelForm
 
 TEXTS = ("comment", "reference")
+
+_IDS = {
+    "label-studio": re.compile(r"[^@\s]+@[^@\s]+|\d+"),
+    "argilla": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+}
+"""What a person's id looks like in a tool: an address or a number, and a UUID."""
 
 THUMBS = {
     True: "pass",
@@ -45,6 +52,11 @@ class Dialect:
     highest: float = 5.0
     forms: Mapping[str, LabelForm] = field(default_factory=dict)
 
+    def theirs(self, annotator: str) -> str:
+        """The other tool's id of our annotator; our own name where nobody told it."""
+        found = (theirs for theirs, ours in self.people.items() if ours == annotator)
+        return next(found, annotator)
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -63,6 +75,14 @@ class Sheet:
     person: str | None
     created_at: str | None
     answers: Mapping[str, Any]
+
+
+def strangers(form: str, annotators: Iterable[str], dialect: Dialect) -> tuple[str, ...]:
+    """Those of the annotators whom the other tool cannot know: nobody told their id there."""
+    known = _IDS.get(form)
+    if known is None:
+        return ()
+    return tuple(name for name in annotators if not known.fullmatch(dialect.theirs(name)))
 
 
 def read_sheets(
@@ -85,7 +105,7 @@ def read_sheets(
     for place, record in records:
         try:
             found += [draft for sheet in sheets(place, record) for draft in drafts(sheet, dialect)]
-        except (AttributeError, TypeError, KeyError, IndexError):
+        except (AttributeError, TypeError, KeyError, IndexError, ValueError):
             faults.append(f"  {place}: not as the tool writes it")
     if faults:
         raise DataError("\n".join(["the file cannot be read:", *faults[:100]]))

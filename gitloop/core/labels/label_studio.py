@@ -1,6 +1,8 @@
 """Label Studio: its JSON export read, tasks written, and the labelling configuration for them.
 
-Source: Label Studio's documentation, "Task format" (labelstud.io/guide/task_format).
+Source: Label Studio's documentation, "Task format" (labelstud.io/guide/task_format), and what its
+import refuses (label_studio/tasks/validation.py, data_import/serializers): a text that is null, and
+an annotation of somebody who is no member there.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from gitloop.core.labels.answers import Dialect, Sheet, read_sheets
 from gitloop.core.labels.native import Draft, parse_records
 from gitloop.params import LabelForm, Rubric
 
-OF_TRACE = ("trace_id", "input", "context", "output", "route", "user_cohort")
+SHOWN = ("input", "context", "output")
+OF_TRACE = ("trace_id", *SHOWN, "route", "user_cohort")
 _VALUES = ("choices", "rating", "number", "text", "taxonomy")
 
 
@@ -52,37 +55,49 @@ def _person(completed_by: Any) -> str | None:  # noqa: ANN401 -- a number, a rec
 
 
 def _answers(result: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Control tag → its value; of a list with one entry, the entry."""
+    """Control tag → its value; of a list with one entry, the entry; texts of one box as lines."""
     found = {}
     for region in result:
         value = region.get("value") or {}
         given = next((value[kind] for kind in _VALUES if kind in value), None)
         if isinstance(given, list) and len(given) == 1:
             given = given[0]
+        elif isinstance(given, list) and "text" in value:
+            given = "\n".join(map(str, given))
         if given is not None and region.get("from_name"):
             found[str(region["from_name"])] = given
     return found
 
 
 def label_studio_tasks(
-    traces: pl.DataFrame, labels: pl.DataFrame, forms: Mapping[str, LabelForm]
+    traces: pl.DataFrame, labels: pl.DataFrame, dialect: Dialect
 ) -> list[dict[str, Any]]:
     """One task per trace with the annotations that it has, ready for import.
 
     Args:
-        traces: Fits `tables.TRACES`: what is to be seen there.
+        traces: Fits `tables.TRACES`: what is to be seen there; a text that is not there is empty,
+            for Label Studio takes no null.
         labels: Fits `tables.LABELS`; labels of traces.
-        forms: Rubric → how people answer under it.
+        dialect: How people answer, and who they are in Label Studio: an address or a number.
     """
     given: dict[str, list[dict[str, Any]]] = {}
     for (trace_id, annotator), rows in labels.sort("rubric").group_by(
         "trace_id", "annotator", maintain_order=True
     ):
+        forms = dialect.forms
         result = [region for row in rows.iter_rows(named=True) for region in _regions(row, forms)]
-        annotation = {"completed_by": {"email": annotator}, "result": result}
+        theirs = dialect.theirs(str(annotator))
+        annotation = {
+            "completed_by": int(theirs) if theirs.isdecimal() else {"email": theirs},
+            "ground_truth": False,  # what import takes for true where nothing is said
+            "result": result,
+        }
         given.setdefault(str(trace_id), []).append(annotation)
-    shown = traces.select(OF_TRACE).sort("trace_id").iter_rows(named=True)
-    return [{"data": row, "annotations": given.get(row["trace_id"], [])} for row in shown]
+    shown = traces.select(OF_TRACE).sort("trace_id").with_columns(pl.col(SHOWN).fill_null(""))
+    return [
+        {"data": row, "annotations": given.get(row["trace_id"], [])}
+        for row in shown.iter_rows(named=True)
+    ]
 
 
 _KINDS = {"star": "rating", "numeric": "number", "text": "text"}
@@ -129,8 +144,8 @@ def label_studio_config(rubrics: Mapping[str, Rubric]) -> str:
         lines += [
             f"  <Header value={quoteattr(told)}/>",
             *_control(name, rubric.label),
-            f'  <TextArea name="{name}_comment" toName="output" placeholder="why?"/>',
-            f'  <TextArea name="{name}_reference" toName="output" placeholder="instead?"/>',
+            _words(f"{name}_comment", "why?"),
+            _words(f"{name}_reference", "instead?"),
         ]
     return "\n".join([*lines, "</View>"]) + "\n"
 
@@ -146,7 +161,7 @@ def _control(name: str, form: LabelForm) -> list[str]:
             step = f' step="{form.step:g}"' if form.step else ""
             return [f'  <Number {head} min="{low:g}" max="{high:g}"{step}/>']
         case "text":
-            return [f'  <TextArea {head} placeholder="your answer"/>']
+            return [_words(name, "your answer")]
     choices = (
         [f"<Choice value={quoteattr(choice)}/>" for choice in form.choices]
         if form.type == "categorical"
@@ -157,3 +172,9 @@ def _control(name: str, form: LabelForm) -> list[str]:
         *(f"    {choice}" for choice in choices),
         "  </Choices>",
     ]
+
+
+def _words(name: str, placeholder: str) -> str:
+    """A box for one text that stays editable; without the two, every Enter adds another text."""
+    once = 'maxSubmissions="1" editable="true"'
+    return f'  <TextArea name="{name}" toName="output" placeholder="{placeholder}" {once}/>'
