@@ -74,8 +74,8 @@ def _lines(report: AgreeReport, n_disputes: int) -> list[str]:
     lines += _floor(report)
     lines += [style(f"! {place} was never finished", fg="yellow") for place in report.torn]
     n_open = sum(found.n_open for found in report.rubrics if not found.stratum)
-    then = "gitloop label --senior" if n_open else "gitloop promote --all"
-    return [*lines, f"{report.n_labels} labels in force; next: {then}"]
+    then = "gitloop label --senior" if n_open else "gitloop promote --all --set NAME"
+    return [*lines, f"{_counted(report.n_labels, 'label')} in force; next: {then}"]
 
 
 def _rubric(found: RubricAgreement) -> list[str]:
@@ -83,10 +83,11 @@ def _rubric(found: RubricAgreement) -> list[str]:
     shares = ", ".join(map(_share, used))
     kind = "" if found.kind == "trace" else f" · {found.kind.replace('_', ' ')}"
     head = f"{found.rubric}{kind}  {found.stratum}".rstrip()
-    counts = f"{found.n_items} items, {found.n_labels} labels, {found.n_disputed} disputed"
+    items, labels = _counted(found.n_items, "item"), _counted(found.n_labels, "label")
+    counts = f"{items}, {labels}, {found.n_disputed} disputed"
     if found.n_open != found.n_disputed:
         counts += f" ({found.n_open or 'none'} open)"
-    lines = [style(head, bold=True), *_wrapped(f"{counts}; {shares or 'no label'}")]
+    lines = [style(head, bold=True), *_wrapped(f"{counts}; {shares}" if shares else counts)]
     if found.level == "words" or found.raw.value is None:
         return lines  # the warnings below say why there is no figure
     weighted = "" if found.fleiss.name == "fleiss-kappa" else " (linear)"
@@ -97,6 +98,10 @@ def _rubric(found: RubricAgreement) -> list[str]:
         lines.append(_figure(f"Krippendorff {level}{mark}", alpha))
     ac = "Gwet's AC1" if found.ac1.name == "gwet-ac1" else "Gwet's AC2 (linear)"
     return [*lines, _figure(ac, found.ac1)]
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _share(share: Share) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,12 @@ import click
 from gitloop.cli.options import Console, Verb, pass_console, style
 from gitloop.cli.sitting import Announcer, Sitting, asks_people, sit
 from gitloop.cli.terminal import (
-    INTERRUPT,
     WIDTH,
     field,
     key,
     printable,
+    read_line,
     tell,
-    unbroken,
     words,
 )
 
@@ -170,7 +168,7 @@ def _answer(console: Console, form: LabelForm) -> str:
 def _pressed(console: Console, keys: dict[str, str]) -> tuple[str, str]:
     """What the next key means, or "" and why it means nothing."""
     pressed = key()
-    if pressed in INTERRUPT:
+    if not pressed:
         tell(console)
         return "quit", ""
     word = (keys | MOVES).get(pressed.lower(), "")
@@ -181,8 +179,8 @@ def _pressed(console: Console, keys: dict[str, str]) -> tuple[str, str]:
 
 def _written() -> tuple[str, str]:
     """What the next line says, or "" where it is empty."""
-    line = sys.stdin.readline()
-    word = line.strip() if line else "q"
+    written = read_line()
+    word = written.strip() if written else "q"
     return MOVES.get(word, word), ""
 
 
@@ -217,7 +215,7 @@ def _case(question: Question) -> list[str]:
     place = place if len(place) <= space else f"{place[: space - 1]}…"
     lines = ["", style(head, bold=True) + (f"  {place}" if place else "")]
     lines.append(style("─" * WIDTH, dim=True))
-    lines += field(f"guidance {question.guidance_version}", unbroken(question.guidance))
+    lines += field(f"guidance {question.guidance_version}", question.guidance)
     for passage in case.passages:
         lines += field("assistant" if passage.name == "it" else passage.name, passage.text)
     lines += field("answer", case.output or "(no answer)") + _opinions(item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import signal
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 LONGEST_FIELD = 4000
-INTERRUPT = {"\x03", "\x04", ""}
-"""Ctrl-C, Ctrl-D, and the end of a piped input."""
-_PROSE_LINE = re.compile(r"[^\s#>*+|`\d-]")
 
 
 def tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
@@ -27,17 +24,37 @@ def tell(console: Console, line: str = "", *, is_line: bool = True) -> None:
 
 
 def key() -> str:
-    """The next key, or the first letter of the next line where input is no terminal."""
+    """The next key, or the first letter of the next line where input is no terminal.
+
+    "" at the end: Ctrl-C, Ctrl-D, or the end of a piped input.
+    """
     if sys.stdin.isatty():
-        return click.getchar()
-    line = sys.stdin.readline()
-    return line.strip()[:1] or "?" if line else ""
+        try:
+            return click.getchar()
+        except (KeyboardInterrupt, EOFError):  # how click tells these two keys
+            return ""
+    answer = read_line()
+    return answer.strip()[:1] or "?" if answer else ""
+
+
+def read_line() -> str:
+    """The next line of the input, "" at its end; Ctrl-C ends the wait for it.
+
+    polars has a handler of its own for Ctrl-C, under which the system goes on with a read that was
+    interrupted: without the call nothing would happen until Enter.
+    """
+    signal.siginterrupt(signal.SIGINT, True)
+    return sys.stdin.readline()
 
 
 def words(console: Console, prompt: str) -> str | None:
     """What the person writes, or None."""
     tell(console, prompt, is_line=False)
-    return sys.stdin.readline().strip() or None
+    try:
+        return read_line().strip() or None
+    except KeyboardInterrupt:
+        tell(console)
+        raise
 
 
 def field(name: str, text: str | None) -> list[str]:
@@ -51,18 +68,6 @@ def field(name: str, text: str | None) -> list[str]:
         wrapped = textwrap.wrap(paragraph, WIDTH, initial_indent="  ", subsequent_indent="  ")
         lines += wrapped or [""]
     return lines
-
-
-def unbroken(text: str) -> str:
-    """The text with each paragraph on one line; headings and the items of lists keep theirs."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        before = lines[-1] if lines else ""
-        if before and not before.startswith("#") and _PROSE_LINE.match(line):
-            lines[-1] = f"{before.rstrip()} {line}"
-        else:
-            lines.append(line)
-    return "\n".join(lines)
 
 
 def printable(text: str) -> str:

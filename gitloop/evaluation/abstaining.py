@@ -84,7 +84,7 @@ def _promised(workspace: Workspace, rubric: str, line: Threshold | None) -> Thre
         why = "was calibrated with another calibrate.max_judge_error"
     else:
         return line
-    raise StaleError(f"{rubric} {why}", hint="run: dvc repro calibrate")
+    raise StaleError(f"{rubric} {why}", hint="run: dvc repro calibrate, or name rubrics")
 
 
 _SHOWN = ("input", "context", "output", "route", "user_cohort")

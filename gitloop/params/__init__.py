@@ -2,7 +2,7 @@
 
 from gitloop.params.datasets import DatasetSpec, parse_dataset
 from gitloop.params.forms import LabelForm
-from gitloop.params.guidance import Section, sections
+from gitloop.params.guidance import Section, sections, unbroken
 from gitloop.params.openings import OPTIMIZE_FILE, are_numbers
 from gitloop.params.pins import JudgePin, RubricPin, Target
 from gitloop.params.pipeline import (
@@ -72,5 +72,6 @@ __all__ = [
     "parse_prompt",
     "parse_rubric",
     "sections",
+    "unbroken",
     "with_openings",
 ]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
+_PROSE_LINE = re.compile(r"[^\s#>*+|`\d-]")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -16,7 +17,7 @@ class Section:
     Attributes:
         section_id: What labels call it: its heading in lower case with dashes, or its number.
         title: Its heading, or the beginning of its first sentence.
-        text: What it says.
+        text: What it says, each paragraph on one line.
     """
 
     section_id: str
@@ -34,7 +35,7 @@ def sections(guidance: str) -> tuple[Section, ...]:
     if not any(_HEADING.match(line) for line in lines):
         paragraphs = [part for part in re.split(r"\n\s*\n", guidance) if part.strip()]
         return tuple(
-            Section(str(number), _beginning(part), part.strip())
+            Section(str(number), _beginning(part), unbroken(part.strip()))
             for number, part in enumerate(paragraphs, start=1)
         )
     blocks: list[tuple[str, list[str]]] = [("preface", [])]
@@ -46,12 +47,24 @@ def sections(guidance: str) -> tuple[Section, ...]:
             blocks[-1][1].append(line)
     found: dict[str, Section] = {}
     for title, body in blocks:
-        text = "\n".join(body).strip()
+        text = unbroken("\n".join(body).strip())
         if title == "preface" and not text:
             continue
         found_id = _free(_slug(title), found)
         found[found_id] = Section(found_id, title, text)
     return tuple(found.values())
+
+
+def unbroken(text: str) -> str:
+    """The text with each paragraph on one line; headings and the items of lists keep theirs."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        before = lines[-1] if lines else ""
+        if before and not before.startswith("#") and _PROSE_LINE.match(line):
+            lines[-1] = f"{before.rstrip()} {line}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _slug(title: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import select
+import signal
 import sys
 from pathlib import Path
 
@@ -92,6 +96,40 @@ def test_a_pipe_that_ends_is_no_answer(
     args = ["label", "--terminal", "--as", "amara", "--sample", "4"]
     assert invoke([*args, "-C", str(unlabelled.root)]) == 0
     assert read_labels(unlabelled.root).height == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", ["\x03", "f\x03"])
+def test_ctrl_c_ends_a_session_in_a_real_terminal(unlabelled: Repository, last: str) -> None:
+    """At a key and in a sentence, as q does: what was answered is committed, the rest is not."""
+    child, terminal = pty.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it
+        args = ["-m", "gitloop", "label", "--terminal", "--as", "amara", "--sample", "4"]
+        os.chdir(unlabelled.root)
+        os.execv(sys.executable, [sys.executable, *args])  # noqa: S606 -- this very Python
+    press(terminal, "", "[q]uit")
+    press(terminal, "p", "why?")
+    press(terminal, "\n", "[q]uit")
+    if last.startswith("f"):
+        press(terminal, "f", "why?")
+        os.write(terminal, b"half a sentence")
+    shown = press(terminal, last[-1], "amara: 1 labelled")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, shown
+    assert unlabelled.git("log", "-1", "--format=%s").strip() == "Label 1 item as amara"
+
+
+def press(terminal: int, keys: str, mark: str) -> str:
+    """What the terminal shows up to the mark; keys typed before it listens are lost, as in life."""
+    shown = ""
+    while mark not in shown:
+        os.write(terminal, keys.encode())
+        while mark not in shown and select.select([terminal], [], [], 0.3)[0]:
+            try:
+                shown += os.read(terminal, 4096).decode(errors="replace")
+            except OSError:  # how Linux tells that the other side has ended
+                return shown
+    return shown
 
 
 def test_a_trace_does_not_steer_the_terminal(

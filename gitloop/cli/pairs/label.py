@@ -9,7 +9,7 @@ import click
 
 from gitloop.cli.options import Console, Verb, pass_console, style
 from gitloop.cli.sitting import Announcer, Sitting, asks_people, sit
-from gitloop.cli.terminal import INTERRUPT, WIDTH, field, key, tell, words
+from gitloop.cli.terminal import WIDTH, field, key, tell, words
 
 if TYPE_CHECKING:
     from gitloop.core.label import Given, Rules
@@ -72,7 +72,7 @@ def _ask(console: Console, question: PairQuestion) -> Given | str:
         keys = style("better: [1]  [2]  [t]ie  [s]kip  [q]uit ", bold=True)
         tell(console, keys, is_line=False)
         pressed = key()
-        if pressed in INTERRUPT:
+        if not pressed:
             tell(console)
             return "quit"
         choice = KEYS.get(pressed.lower(), "")

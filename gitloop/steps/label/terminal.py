@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitloop.core import label as core
 from gitloop.core.label import Given, Item, Queue, Session
-from gitloop.params import LabelForm, Section, sections
+from gitloop.params import LabelForm, Section, sections, unbroken
 from gitloop.steps.label.committing import Committed, commit_labels
 from gitloop.steps.label.session import LabelPlan, identity_of, open_queue, open_session
 from gitloop.storage.labels import append_labels
@@ -21,7 +21,7 @@ class Question:
 
     Attributes:
         item: The case, its rubric and, for seniors, what annotators said.
-        guidance: What annotators are told about the rubric.
+        guidance: What annotators are told about the rubric, each paragraph on one line.
         guidance_version: Its version.
         form: How it is answered.
         number: Which question of this session it is, from 1.
@@ -93,7 +93,7 @@ def label(directory: Path, ask: Ask, plan: LabelPlan) -> LabelReport:
         told = guidance.get(item.rubric, "")
         version = session.guidance_version
         n = len(queue.items)
-        return ask(Question(item, told, version, form, number, n, sections(told)))
+        return ask(Question(item, unbroken(told), version, form, number, n, sections(told)))
 
     return ask_queue(workspace, session, queue, put, plan)
 
@@ -107,6 +107,8 @@ def ask_queue(
 ) -> LabelReport:
     """Put any queue of questions, one by one; `gitloop pairs label` brings pairs.
 
+    Ctrl-C ends the session as quitting does; what was half answered then is no label.
+
     Args:
         workspace: The checkout.
         session: Who labels.
@@ -116,7 +118,10 @@ def ask_queue(
     """
     n_labelled = n_skipped = 0
     for number, item in enumerate(queue.items, start=1):
-        answer = put(item, number)
+        try:
+            answer = put(item, number)
+        except KeyboardInterrupt:
+            break
         if isinstance(answer, Given):
             row = core.label_row(session, item, answer, at=workspace.now())
             append_labels(workspace.root, session.annotator, [row])
