@@ -59,7 +59,10 @@ def _lines(report: TriageReport) -> list[str]:
     n_made = sum(found.n_made for found in report.briefs)
     claims = f"; {n_struck} of {n_made} claims struck" if n_made else ""
     cost = f"; {report.cost_usd:.4f} US dollars" if report.cost_usd else ""
-    return [*lines, f"{len(states)} briefs: {counts}{claims}{cost}"]
+    lines.append(f"{len(states)} briefs: {counts}{claims}{cost}")
+    if any(found.method.startswith("extractive/") for found in report.briefs):
+        lines.append("no model read the traces, so that no scores were given: triage.agent")
+    return lines
 
 
 def _brief(found: BriefLine) -> list[str]:

@@ -145,6 +145,30 @@ def test_a_tool_answers_whatever_it_is_asked(use: Use) -> None:
     assert run(use, BOOK, EVIDENCE)
 
 
+def test_a_long_span_is_read_in_windows() -> None:
+    """A span of a megabyte never fills a model's context; its windows together are all of it."""
+    text = "".join(f"{number:07} " for number in range(125_000))
+    long = Casebook({"t1": (Span("s1", "tool", text),)}, ("t1",), (), {"t1": {}})
+    read, offset = "", 0
+    while offset < len(text):
+        use = Use("read_span", trace_id="t1", span_id="s1", offset=offset)
+        answer = run(use, long, EVIDENCE)
+        assert len(answer) < 13_000
+        read += answer.removeprefix("[s1] tool\n").split("\n(and ", 1)[0]
+        offset += 12_000
+    assert read == text
+
+
+def test_a_trace_of_many_spans_is_read_in_pages() -> None:
+    """Twenty spans at a time, and where the next ones are."""
+    spans = tuple(Span(f"s{number}", "tool", "404") for number in range(45))
+    many = Casebook({"t1": spans}, ("t1",), (), {"t1": {}})
+    first = run(Use("read_trace", trace_id="t1"), many, EVIDENCE)
+    last = run(Use("read_trace", trace_id="t1", offset=40), many, EVIDENCE)
+    assert (first.count("[s"), last.count("[s")) == (20, 5)
+    assert "and 25 more: offset 20" in first
+
+
 def test_search_finds_across_line_breaks() -> None:
     """A search looks through blanks as a quote does, and says where."""
     found = run(Use("search", text="PARCEL was delivered"), BOOK, EVIDENCE)

@@ -14,6 +14,7 @@ import pytest
 
 from gitloop.steps.promote import PromoteRequest, promote
 from gitloop.storage.labels import read_labels
+from gitloop.workspace import Workspace
 from tests.browser import Driver, Window
 from tests.pages.conftest import Serve
 from tests.promotable import failure, make_promotable
@@ -79,6 +80,12 @@ def test_two_annotators_a_conflict_a_senior_and_a_promotion(
     chen.end()
 
     assert promoted(unlabelled) == 2
+    report = promote(unlabelled.root, PromoteRequest((), "support", takes_all=True))
+    unlabelled.git("checkout", "--quiet", str(report.branch))
+    unlabelled.dvc("checkout", "--quiet")
+    golden = Workspace(unlabelled.root).golden("support").read()
+    assert "Open Billing, then Refunds." in golden["reference"].to_list()
+    unlabelled.git("checkout", "--quiet", "-")
     authors = unlabelled.git("log", "--format=%an", "-3", "--", "labels").splitlines()
     assert "Amara Okafor" in authors
     settled = read_labels(unlabelled.root).filter(pl.col("role") == "senior")
@@ -111,6 +118,24 @@ def test_two_browsers_on_one_item(
         json.loads(line)["label"] for line in unlabelled.read("labels/amara.jsonl").splitlines()
     ]
     assert said == ["pass", "fail"]
+
+
+def test_an_answer_of_a_megabyte(driver: Driver, serve: Serve, tmp_path: Path) -> None:
+    """It is shown in part, edited as a whole, and what became of it is saved."""
+    answer = "It says that nothing of this is so. " * 28_000
+    repository = Repository.create(tmp_path / "repository")
+    make_promotable(repository, [failure(0, verdicts={}, output=answer)])
+    amara = serve(repository.root, "--as", "amara", "--no-commit")
+    page = enter(driver, amara.link)
+    assert len(page.text("#texts .text")) < 21_000
+    page.keys("f", "e")
+    page.wait(lambda: page.run("return document.activeElement.id") == "reference", "the box")
+    page.keys("Control+a")
+    page.run("document.activeElement.setRangeText('No. ', 0, 0)")
+    page.keys("Control+Enter")
+    page.wait_text("#end", "1 of 1 are labelled")
+    (reference,) = read_labels(repository.root)["reference"].to_list()
+    assert reference == f"No. {answer}"
 
 
 FORMS = {

@@ -136,6 +136,7 @@ def test_an_extractive_brief_claims_nothing_that_it_cannot_quote(fresh: Reposito
         assert quote in source
     assert (found["quick_fix"], found["long_term"]) == (None, None)
     assert found["scores"] == dict.fromkeys(SCORES)
+    assert "no model read these traces" in found["made_by"]["note"]
     assert "fourteen days" in found["immediate_fix"]
 
 
@@ -318,6 +319,17 @@ def test_the_budget_of_turns_and_tokens_is_kept(fresh: Repository) -> None:
     assert found["made_by"]["stopped"] == "the budget was spent"
     assert found["spent"]["n_input_tokens"] + found["spent"]["n_output_tokens"] <= 1100
     assert found["claims"]["struck"]["could not be checked"] > 0
+
+
+def test_the_budget_of_dollars_is_kept(fresh: Repository) -> None:
+    """Reading takes six tenths of it, the brief and its second pass the rest, and no more."""
+    with served(fresh, Agent(turns=[{"tool": "list_failures"}]), max_turns=100, max_usd=0.0045):
+        triage(fresh.root, [refunds(fresh)])
+    found = brief_of(fresh, refunds(fresh))
+    assert found["made_by"]["stopped"] == "the budget was spent"
+    assert found["spent"]["cost_usd"] == pytest.approx(0.0045)
+    assert (found["spent"]["n_turns"], found["spent"]["n_calls"]) == (7, 10)
+    assert found["claims"]["struck"]["could not be checked"] == 3
 
 
 def test_a_budget_of_dollars_needs_a_price(fresh: Repository) -> None:

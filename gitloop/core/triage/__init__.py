@@ -40,7 +40,7 @@ from gitloop.core.triage.records import (
     Struck,
 )
 from gitloop.core.triage.rendering import brief, unverified
-from gitloop.core.triage.tools import TOOLS, Use, run
+from gitloop.core.triage.tools import TOOLS, Use, run, window
 
 __all__ = [
     "BRIEF_SCHEMA",
@@ -85,4 +85,5 @@ __all__ = [
     "to_reader",
     "unverified",
     "verdict",
+    "window",
 ]

@@ -24,8 +24,10 @@ Each of your turns is one JSON object and nothing else:
 
 - list_failures: the failing traces, twenty from offset on
 - list_passing: traces on the same routes that nobody complained about
-- read_trace (trace_id): all spans of a trace, long ones cut; feedback stands among them
-- read_span (trace_id, span_id, text): a whole span; of a very long one the passages about text
+- read_trace (trace_id): the spans of a trace, twenty from offset on, long ones cut; feedback
+  stands among them
+- read_span (trace_id, span_id, text): a span from the character offset on; of a long one the
+  passages about text
 - search (text): every span that holds these words
 - read_feedback (trace_id, or "" for all): what users wrote
 - statistics: routes, cohorts and prompt versions with their lift

@@ -11,6 +11,7 @@ from gitloop.core.triage.records import SCORES, Claim, Evidence, Findings, Lift,
 
 SCHEMA = "gitloop.brief/v1"
 EXTRACTIVE = "extractive/1"
+UNREAD = "no model read these traces: what only a reader could judge is null, the scores above all"
 _MOST_CAUSES = 3
 
 
@@ -62,7 +63,7 @@ def brief(evidence: Evidence, findings: Findings | None, inputs_sha256: str) -> 
 
 def _makers(findings: Findings | None) -> dict[str, str]:
     if findings is None:
-        return {"method": EXTRACTIVE}
+        return {"method": EXTRACTIVE, "note": UNREAD}
     stopped = {"stopped": findings.stopped} if findings.stopped else {}
     return {"method": "agent/1", **findings.models, **stopped}
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gitloop.core.triage.casebook import Casebook, Span, squeezed
 from gitloop.core.triage.records import Evidence, Lift
+
+_Entry = TypeVar("_Entry")
 
 PAGE = 20
 """Traces or hits of one answer."""
 _LINE = 160
 _SHORT_SPAN = 600
+WINDOW = 12_000
+"""Characters of a span that one answer shows: a span of a megabyte fits no model's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class Use:
         trace_id: The trace that it is about, or "".
         span_id: The span, or "".
         text: What to search for, or what to look for in a long span.
-        offset: How many entries to pass over.
+        offset: How many entries to pass over; of a span, how many characters.
     """
 
     tool: str
@@ -54,18 +59,26 @@ def _read_trace(use: Use, casebook: Casebook, _: Evidence) -> str:
     if spans is None:
         return f"there is no trace {use.trace_id!r} here; use list_failures or list_passing"
     facts = ", ".join(f"{k} {v}" for k, v in casebook.facts[use.trace_id].items() if v)
-    shown = [
-        f"[{span.span_id}] {span.title}, {len(span.text)} characters\n{_head(span)}"
-        for span in spans
-    ]
-    return "\n\n".join([f"trace {use.trace_id} ({facts})", *shown])
+    shown = _page(
+        spans,
+        use.offset,
+        lambda span: f"[{span.span_id}] {span.title}, {len(span.text)} characters\n{_head(span)}\n",
+    )
+    return f"trace {use.trace_id} ({facts})\n\n{shown}"
 
 
 def _read_span(use: Use, casebook: Casebook, _: Evidence) -> str:
     span = casebook.span(use.trace_id, use.span_id)
     if span is None:
         return f"there is no span {use.span_id!r} in trace {use.trace_id!r}; use read_trace"
-    return f"[{span.span_id}] {span.title}\n{span.text}"
+    return f"[{span.span_id}] {span.title}\n{window(span.text, use.offset)}"
+
+
+def window(text: str, offset: int) -> str:
+    """The part of a long text that starts at the offset, and where the next one does."""
+    part = text[offset : offset + WINDOW]
+    more = len(text) - offset - len(part)
+    return f"{part}\n(and {more} more characters: offset {offset + WINDOW})" if more > 0 else part
 
 
 def _search(use: Use, casebook: Casebook, _: Evidence) -> str:
@@ -111,7 +124,7 @@ def _contrast(_: Use, __: Casebook, evidence: Evidence) -> str:
     return "\n".join(lines) or "no term tells the failing from the passing traces"
 
 
-def _page(entries: list[str] | tuple[str, ...], offset: int, show: Callable[[str], str]) -> str:
+def _page(entries: Sequence[_Entry], offset: int, show: Callable[[_Entry], str]) -> str:
     part = entries[max(0, offset) : max(0, offset) + PAGE]
     more = len(entries) - max(0, offset) - len(part)
     tail = [f"and {more} more: offset {offset + PAGE}"] if more > 0 else []

@@ -5,6 +5,7 @@ import { QUESTIONS, changes, element, widget } from "/widgets.js";
 
 const KEEP_AFTER_MS = 250;
 const LONGEST_TEXT = 20000;
+const LONGEST_WRAPPED = 100000;
 const KINDS = {
   trace: "trace", span: "span", session: "session", tool_call: "tool call",
   prototype_run: "prototype run", golden_row: "golden row", pair: "pair",
@@ -189,7 +190,16 @@ function drawList() {
   }
 }
 
+// A box that wraps a megabyte of text and checks its spelling stops the browser for seconds.
+function ease(box) {
+  const isLong = box.value.length > LONGEST_WRAPPED;
+  box.wrap = isLong ? "off" : "soft";
+  box.spellcheck = !isLong;
+}
+
 function edited() {
+  ease($("reference"));
+  ease($("comment"));
   const reference = $("reference").value;
   const answer = page.shown?.texts[0] || "";
   const mark = $("edited");

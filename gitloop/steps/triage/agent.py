@@ -109,16 +109,18 @@ class Investigation:
         is_long = span is not None and len(span.text) >= self._limits.long_span
         if use.tool != "read_span" or reader is None or span is None or not is_long:
             return core.run(use, self._casebook, self._evidence)
-        (answer,) = reader.ask([core.to_reader(span.text, use.text)], core.READER_SCHEMA)
+        part = core.window(span.text, use.offset)
+        (answer,) = reader.ask([core.to_reader(part, use.text)], core.READER_SCHEMA)
         self._purse.pay([answer])
         try:
             told = core.read_passages(str(answer.value.get("text") or ""))
         except ValueError:
             told = []
         passages = [p for p in told if self._casebook.holds(use.trace_id, use.span_id, p)]
-        head = f"[{span.span_id}] {span.title}, {len(span.text)} characters; passages of it:"
+        size = f"{len(span.text)} characters"
+        head = f"[{span.span_id}] {span.title}, {size}; passages of it from {use.offset} on:"
         if not passages:  # a reader that copies nothing is not believed: the span's own words are
-            passages = [span.text[: self._limits.long_span]]
+            passages = [span.text[use.offset :][: self._limits.long_span]]
         return "\n".join([head, *(f"- {passage}" for passage in passages)])
 
     def _submit(self, messages: Messages, why: str) -> tuple[list[Claim], list[Struck], str]:
