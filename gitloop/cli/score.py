@@ -71,7 +71,7 @@ def _lines(report: ScoreReport) -> list[str]:
         lines.append(f"golden/{found.set}  {found.version}  {found.n_rows} rows{failed}")
     lines += _rubrics(report.rubrics)
     lines += _drift(report, "loop/score/drift.json; commit dvc.lock to keep the new answers")
-    return [*lines, f"{_calls(report)}; next: gitloop gate"]
+    return [*lines, *_torn(report), f"{_calls(report)}; next: gitloop gate"]
 
 
 def _drift(report: ScoreReport | TracesReport, where: str) -> list[str]:
@@ -101,11 +101,21 @@ def _calls(report: ScoreReport | TracesReport) -> str:
     return f"{report.n_called} calls made{spent}, {report.n_recorded} from the call store"
 
 
+def _torn(report: ScoreReport | TracesReport) -> list[str]:
+    """How many damaged lines the call store has; nothing where it has none."""
+    if not report.n_torn:
+        return []
+    noun = "line" if report.n_torn == 1 else "lines"
+    told = f"{report.n_torn} damaged {noun} of the call store passed over; see: gitloop calls stats"
+    return [style(told, fg="yellow")]
+
+
 def _traces(report: TracesReport) -> list[str]:
     quiet = f", {report.n_silent} without an output" if report.n_silent else ""
     head = f"data/traces  {report.n_traces} traces{quiet}"
     drift = _drift(report, report.path.replace("scores.parquet", "drift.json"))
-    return [head, *_rubrics(report.rubrics), *drift, f"{_calls(report)}; see {report.path}"]
+    calls = f"{_calls(report)}; see {report.path}"
+    return [head, *_rubrics(report.rubrics), *drift, *_torn(report), calls]
 
 
 def _plan(report: PlanReport) -> list[str]:

@@ -168,6 +168,15 @@ def test_any_text_can_be_judged(output: str, context: str) -> None:
     assert all(sentence.words for sentence in sentences(context))
 
 
+@given(st.text(alphabet="ab1.,'!?\"’)] \t\r\n\x1c-é。", max_size=40))
+def test_a_text_is_cut_alike_in_ascii_and_beside_other_letters(text: str) -> None:
+    """ASCII takes a shorter way to the same sentences and words."""
+    plain = text.encode("ascii", "ignore").decode()
+    alone, beside = sentences(f"{plain}\n\ne"), sentences(f"{plain}\n\né")
+    assert alone[:-1] == beside[:-1]
+    assert (alone[-1].text, beside[-1].text) == ("e", "é")
+
+
 def test_a_long_text_is_judged_in_linear_work(grounded: Score) -> None:
     """A megabyte without a full stop is judged like any other text."""
     assert grounded("word " * 20_000, context="word " * 200_000).score == 1.0

@@ -335,6 +335,25 @@ def test_contexts_are_held_against_references(
     assert local(name)("an output", **fields).score == pytest.approx(expected, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected", "reason"),
+    [
+        ("How long do refunds take?", 2 / 3, "not in the context: “long”"),
+        ("Is the shop in Oslo?", 1.0, ""),
+        ("Is the shop in Bergen since 1999?", 0.2, "not in the context: “Bergen”, “since”, “1999”"),
+        ("Do you sell mugs?", 0.0, "not in the context: “sell”, “mugs”"),
+    ],
+)
+def test_a_context_is_relevant_as_far_as_it_speaks_of_the_question(
+    local: Local, asked: str, expected: float, reason: str
+) -> None:
+    """No reference is asked for; a figure weighs twice, and what is lacking is named."""
+    found = local("context_relevance")("an output", input=asked, context=PASSAGES)
+    assert found.score == pytest.approx(expected, abs=1e-6)
+    assert found.reason == reason
+    assert local("context_relevance")("x", input="what?", context=PASSAGES).status == "missing"
+
+
 def test_utilisation_rises_with_what_the_output_uses(local: Local) -> None:
     """An output that uses both passages scores above one that uses a single one."""
     score = local("context_utilisation")

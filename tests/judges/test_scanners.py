@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from detect_secrets.plugins.keyword import DENYLIST
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,6 +131,13 @@ def test_prose_is_no_code(text: str) -> None:
 def test_secrets_are_seen(text: str, kind: str) -> None:
     """The kind is named, and never the value."""
     assert secrets(f"hello\n{text}\nbye") == [kind]
+
+
+@given(st.sampled_from(DENYLIST).flatmap(lambda word: st.from_regex(word, fullmatch=True)))
+def test_every_keyword_gives_a_secret_away(keyword: str) -> None:
+    """In either case, and among letters that fold to its own."""
+    for name in (keyword, keyword.upper(), keyword.replace("s", "ſ").replace("k", "\u212a")):
+        assert secrets(f'{name} = "tr0ub4dor"') == ["Secret Keyword"]
 
 
 @pytest.mark.parametrize("text", ["Your password was reset.", "order 4f9a2c7e81d04b6f", "a" * 40])

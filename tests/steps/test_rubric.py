@@ -9,6 +9,7 @@ import pytest
 from gitloop.cli.main import invoke
 from gitloop.errors import ConfigError
 from gitloop.judges.local import LocalJudge
+from gitloop.judges.metrics import metric
 from gitloop.judges.openai import OpenaiJudge
 from gitloop.params import JudgePin, parse_rubric
 from gitloop.records import Case
@@ -34,7 +35,7 @@ def test_the_guides_working_set_stands_on_the_shelf() -> None:
 
 @pytest.mark.parametrize("name", shelf_names())
 def test_a_ready_rubric_is_whole(name: str) -> None:
-    """Requirements, guidance, a form for a model that opens, and a local form that judges."""
+    """Requirements, guidance, a form for a model, and a local form that needs no more of a row."""
     rubric = parse_rubric(shelf_text(name), source=f"{name}.yaml")
     assert rubric.name == name
     assert rubric.requires
@@ -45,6 +46,8 @@ def test_a_ready_rubric_is_whole(name: str) -> None:
     for field in rubric.requires:
         assert str(getattr(CASE, field)) in told
     if "local" in rubric.scorer:
+        needed = metric(rubric.scorer["local"]["metric"]).needs
+        assert {*needed} <= {*rubric.requires, "output"}
         local = LocalJudge(rubric, JudgePin(), Path())
         found = local.read(local.call([local.request(CASE)])[0])
         assert found.status in ("ok", "missing")

@@ -16,6 +16,7 @@ _ROOMS = {
         "context_recall",
         "context_precision",
         "context_utilisation",
+        "context_relevance",
         "ndcg",
         "mrr",
         "precision_at_k",

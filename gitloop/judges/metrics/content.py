@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
 import phonenumbers
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -26,11 +27,16 @@ SURE = 0.5
 """Probability from which a guess of a language counts."""
 _FEWEST_LETTERS = 16
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|\S+@\S+", re.DOTALL)
+_CODE_MARKS = ("`", "://", "@")
+"""Each match of `_CODE` holds one of them."""
 
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    # py3langid keeps half floats and widens the rows that it needs for every text: once is enough.
+    made.nb_ptc = made.nb_ptc.astype(np.float32)
+    return made
 
 
 def language(text: str) -> str:
@@ -38,7 +44,7 @@ def language(text: str) -> str:
 
     Code, web and e-mail addresses are left out.
     """
-    plain = _CODE.sub(" ", text)
+    plain = _CODE.sub(" ", text) if any(mark in text for mark in _CODE_MARKS) else text
     if sum(map(str.isalpha, plain)) < _FEWEST_LETTERS:
         return ""
     code, chance = _identifier().classify(plain)

@@ -19,7 +19,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import compress
 from typing import Any
 
@@ -107,20 +107,38 @@ class Evidence:
 
     def __init__(self, context: str) -> None:
         self.sentences = sentences(context)
+        self.stems = frozenset().union(*[sentence.stems for sentence in self.sentences])
         self.negated = any(sentence.is_negated for sentence in self.sentences)
-        self._places: defaultdict[str, list[int]] = defaultdict(list)
+
+    @cached_property
+    def _places(self) -> Mapping[str, list[int]]:
+        """Stem → the sentences that hold it; most claims are supported, or not, without."""
+        places: defaultdict[str, list[int]] = defaultdict(list)
         for place, sentence in enumerate(self.sentences):
             for stem in sentence.stems:
-                self._places[stem].append(place)
+                places[stem].append(place)
+        return places
 
-    def holds(self, word: Word, about: frozenset[str]) -> bool:
-        """Whether it supports a word of a claim about these stems."""
-        places = self._places.get(word.stem)
-        if places is None:
-            return False
-        if not word.is_figure or not about:
-            return True
-        return any(not about.isdisjoint(self.sentences[place].stems) for place in places)
+    def holds(self, claim: Sentence, given: frozenset[str]) -> list[bool]:
+        """Which words of a claim it supports; `given` are stems that need no support."""
+        known = self.stems | given if given else self.stems
+        held = [word.stem in known for word in claim.words]
+        about: frozenset[str] | None = None
+        for place, word in enumerate(claim.words):
+            if word.is_figure and held[place] and word.stem not in given:
+                if about is None:
+                    about = frozenset(
+                        [w.stem for w in claim.words if not w.is_figure and not w.is_function]
+                    )
+                held[place] = self._gives(word, about)
+        return held
+
+    def _gives(self, figure: Word, about: frozenset[str]) -> bool:
+        """Whether a sentence about one of these stems, if there are any, gives the figure."""
+        places = self._places.get(figure.stem, ())
+        return not about or any(
+            not about.isdisjoint(self.sentences[place].stems) for place in places
+        )
 
     def closest(self, claim: Sentence) -> tuple[Sentence, float] | None:
         """The sentence with most of the claim's words by weight, and that weight."""
@@ -158,11 +176,10 @@ def _support(claim: Sentence, evidence: Evidence, given: frozenset[str]) -> Supp
     weight = sum(weights)
     if not evidence.sentences and _ABSTENTION.search(claim.text):
         return Support(weight, 1.0)
-    about = frozenset(w.stem for w in claim.words if not w.is_figure and not w.is_function)
-    held = [word.stem in given or evidence.holds(word, about) for word in claim.words]
+    held = evidence.holds(claim, given)
     share = sum(compress(weights, held)) / weight
     figures = [(w.text, ok) for w, ok in zip(claim.words, held, strict=True) if w.is_figure]
-    ungiven = tuple(dict.fromkeys(text for text, ok in figures if not ok))
+    ungiven = tuple(dict.fromkeys([text for text, ok in figures if not ok]))
     if ungiven:
         share *= 1 - UNGIVEN_FIGURE * sum(not ok for _, ok in figures) / len(figures)
     contradicted = _is_contradicted(claim, weight, evidence)
@@ -197,20 +214,25 @@ def _spans(claim: Sequence[Word], held: Sequence[bool]) -> tuple[str, ...]:
     if all(held):
         return ()
     spans: list[str] = []
-    run: list[Word] = []
-    for word, ok in [*zip(claim, held, strict=True), (None, True)]:
-        if word is not None and not ok:
-            run.append(word)
+    run: list[str] = []
+    counts = False
+    for word, ok in zip(claim, held, strict=True):
+        if not ok:
+            run.append(word.text)
+            counts = counts or not word.is_function
             continue
-        if any(not found.is_function for found in run):
-            spans.append(" ".join(found.text for found in run))
-        run = []
+        if counts:
+            spans.append(" ".join(run))
+        if run:
+            run, counts = [], False
+    if counts:
+        spans.append(" ".join(run))
     return tuple(spans)
 
 
 def _figures(text: str) -> frozenset[str]:
     """The stems of the figures in a text."""
-    return frozenset(w.stem for s in sentences(text) for w in s.words if w.is_figure)
+    return frozenset([w.stem for s in sentences(text) for w in s.words if w.is_figure])
 
 
 def _grounded(fields: Fields) -> Judgement:

@@ -3,7 +3,9 @@
 ndcg, mrr, precision_at_k and recall_at_k read ids: the output is the ranking and the reference what
 is relevant, each a JSON list or one id per line; a JSON object in the reference gives gains.
 context_recall, context_precision and context_utilisation hold texts against each other as
-`grounded` does; passages are set apart by empty lines.
+`grounded` does; passages are set apart by empty lines. context_relevance needs no reference: it
+looks for the question's own content words, so that a passage which answers in other words is
+underrated.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitloop.arguments import Argument
-from gitloop.judges.metrics.grounding import DOUBTFUL, supports
+from gitloop.judges.metrics.grounding import DOUBTFUL, FIGURE_WEIGHT, supports
 from gitloop.judges.metrics.metric import (
     Fields,
     Metric,
@@ -25,7 +27,7 @@ from gitloop.judges.metrics.metric import (
     quoted,
     unjudgeable,
 )
-from gitloop.judges.metrics.words import sentences
+from gitloop.judges.metrics.words import Word, sentences, words
 from gitloop.records import Judgement
 
 Ranking = Callable[[Sequence[str], Mapping[str, float], int], float]
@@ -154,6 +156,21 @@ def _context_utilisation(fields: Fields) -> Judgement:
     return graded(share)
 
 
+def _context_relevance(fields: Fields) -> Judgement:
+    asked = {word.stem: word for word in words(fields["input"]) if not word.is_function}
+    if not asked:
+        return unjudgeable("the input asks about nothing: it holds function words alone")
+    held = {word.stem for word in words(fields["context"])}
+    lacking = {stem: word for stem, word in asked.items() if stem not in held}
+    share = 1 - sum(map(_weight, lacking.values())) / sum(map(_weight, asked.values()))
+    told = quoted([word.text for word in lacking.values()])
+    return graded(share, f"not in the context: {told}" if lacking else "")
+
+
+def _weight(word: Word) -> float:
+    return FIGURE_WEIGHT if word.is_figure else 1.0
+
+
 CONTEXT_RECALL = Metric(
     name="context_recall",
     doc="the context holds what the reference says, claim by claim",
@@ -175,4 +192,11 @@ CONTEXT_UTILISATION = Metric(
     returns="0 to 1",
     make=lambda _: each(_context_utilisation),
     takes_empty=False,
+)
+CONTEXT_RELEVANCE = Metric(
+    name="context_relevance",
+    doc="the context speaks of what the input asks about, word by word",
+    needs=("input", "context"),
+    returns="0 to 1",
+    make=lambda _: each(_context_relevance),
 )

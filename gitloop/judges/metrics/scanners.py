@@ -156,20 +156,43 @@ def secrets(text: str) -> list[str]:
     """The kinds of secrets in the text, as detect-secrets names them."""
     return [
         detector.secret_type
-        for detector in _detectors()
-        if _may_find(detector, text)
-        and any(detector.analyze_line("text", line) for line in text.splitlines())
+        for detector in _likely(text)
+        if any(detector.analyze_line("text", line) for line in text.splitlines())
     ]
 
 
 _KEYWORDS = re.compile("|".join(DENYLIST), re.IGNORECASE)
+_KEYWORD_PARTS = tuple({re.split(r"\W+", word)[-1] for word in DENYLIST})
+"""What a text holds, in lower case, wherever a keyword stands: the end of one, without its _?."""
 
 
-def _may_find(detector: BasePlugin, text: str) -> bool:
-    """Whether the detector can find anything: nearly no text has what it looks for."""
-    if isinstance(detector, RegexBasedDetector):
-        return any(pattern.search(text) for pattern in detector.denylist)
-    return not isinstance(detector, KeywordDetector) or _KEYWORDS.search(text) is not None
+@cache
+def _searches() -> list[tuple[Callable[[str], object], int]]:
+    """Searches of which one hits wherever a detector finds anything, with the detector's place."""
+    found: list[tuple[Callable[[str], object], int]] = []
+    for place, detector in enumerate(_detectors()):
+        if isinstance(detector, RegexBasedDetector):
+            found += [(pattern.search, place) for pattern in detector.denylist]
+        elif isinstance(detector, KeywordDetector):
+            found.append((_names_a_secret, place))
+        else:
+            found.append((lambda _: True, place))
+    return found
+
+
+def _likely(text: str) -> list[BasePlugin]:
+    """The detectors that may find anything, in their order: nearly no text has any."""
+    places = {place for search, place in _searches() if search(text)}
+    return [_detectors()[place] for place in sorted(places)]
+
+
+def _names_a_secret(text: str) -> bool:
+    """Whether one of detect-secrets' keywords is in the text."""
+    if text.isascii():  # other letters may fold to these
+        lower = text.lower()
+        if not any(part in lower for part in _KEYWORD_PARTS):
+            return False
+    return _KEYWORDS.search(text) is not None
 
 
 def suspect_links(text: str, protect: Iterable[str] = ()) -> list[str]:

@@ -70,6 +70,7 @@ class ScoreReport:
         n_recorded: Calls that were answered from the call store.
         spent_usd: US dollars that the calls cost, as far as prices are known.
         drift: In mode refresh, how the new answers differ; otherwise None.
+        n_torn: Damaged lines of the call store that were met: their answers are asked for again.
     """
 
     sets: tuple[ScoredSet, ...]
@@ -79,6 +80,7 @@ class ScoreReport:
     n_recorded: int
     spent_usd: float = 0.0
     drift: Drift | None = None
+    n_torn: int = 0
 
 
 def score(directory: Path, progress: Progress = silent, *, calls: str | None = None) -> ScoreReport:
@@ -118,6 +120,7 @@ def score(directory: Path, progress: Progress = silent, *, calls: str | None = N
         n_called=store.n_misses,
         n_recorded=store.n_hits,
         spent_usd=round(store.spent_usd, 6),
+        n_torn=store.n_torn,
     )
     workspace.write(f"{FOLDER}/outputs.parquet", OUTPUTS, outputs)
     workspace.write(f"{FOLDER}/scores.parquet", SCORES, scores)

@@ -34,6 +34,7 @@ class TracesReport:
         n_recorded: Calls that were answered from the call store.
         spent_usd: US dollars that the calls cost, as far as prices are known.
         drift: In mode refresh, how the new answers differ; otherwise None.
+        n_torn: Damaged lines of the call store that were met: their answers are asked for again.
     """
 
     n_traces: int
@@ -44,6 +45,7 @@ class TracesReport:
     n_recorded: int
     spent_usd: float
     drift: Drift | None = None
+    n_torn: int = 0
 
 
 def score_traces(
@@ -89,6 +91,7 @@ def score_traces(
         n_recorded=store.n_hits,
         spent_usd=round(store.spent_usd, 6),
         drift=drift,
+        n_torn=store.n_torn,
     )
 
 
