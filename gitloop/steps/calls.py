@@ -171,7 +171,7 @@ def diff(directory: Path, before: str, after: str | None, *, stage: str = "score
 
     Raises:
         DataError: One of them has no table of calls for the stage, or its bytes are not to be had.
-        ConfigError: There is no such commit.
+        ToolError: There is no such commit.
     """
     workspace = Workspace(directory)
     path = f"loop/{stage}/{_TABLE}"
