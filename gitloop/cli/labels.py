@@ -33,9 +33,12 @@ def labels() -> None:
 @click.option(
     "--role",
     type=click.Choice(["annotator", "senior"]),
-    default="annotator",
-    show_default=True,
-    help="What their word weighs, where no label says so.",
+    help="What their word weighs, where no label says so; default: as before, or annotator.",
+)
+@click.option(
+    "--guidance",
+    metavar="VERSION",
+    help="What they followed, where no label says so; else today's.",
 )
 @click.option(
     "--person",
@@ -57,7 +60,8 @@ def import_(  # noqa: PLR0917 -- one per option
     files: tuple[Path, ...],
     file_format: str | None,
     annotator: str | None,
-    role: str,
+    role: str | None,
+    guidance: str | None,
     people: tuple[str, ...],
     grades: str,
 ) -> None:
@@ -71,7 +75,7 @@ def import_(  # noqa: PLR0917 -- one per option
     from gitloop.steps.labels import ImportPlan, import_labels
 
     dialect = Dialect(_people(people), *_grades(grades))
-    plan = ImportPlan(file_format, annotator, role, dialect)
+    plan = ImportPlan(file_format, annotator, role, dialect, guidance)
     report = import_labels(console.directory, files, plan)
     console.show(asdict(report), lambda: _import_lines(report))
 

@@ -42,14 +42,16 @@ class ImportPlan:
     Attributes:
         form: One of `READS`, or None to tell by the file's name.
         annotator: Who labelled, where a label does not say.
-        role: What their word weighs, where a label does not say.
+        role: What their word weighs, where a label does not say; None: what it weighed before.
         dialect: Their people and grades, for other tools' files.
+        guidance_version: The guidance they followed, where a label does not say; None: today's.
     """
 
     form: str | None = None
     annotator: str | None = None
-    role: str = "annotator"
+    role: str | None = None
     dialect: Dialect = field(default_factory=Dialect)
+    guidance_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +138,15 @@ def import_labels(directory: Path, files: tuple[Path, ...], plan: ImportPlan) ->
     defaults = Defaults(
         annotator=plan.annotator,
         role=plan.role,
-        guidance_version=workspace.params.labels.guidance_version,
+        guidance_version=plan.guidance_version or workspace.params.labels.guidance_version,
         at=workspace.now(),
     )
     forms = _forms(workspace)
     read_plan = replace(plan, dialect=replace(plan.dialect, forms=forms))
     drafts = [draft for path in files for draft in _drafts(path, read_plan)]
-    rows = _checked(drafts, defaults, forms)
     labels = read_labels(workspace.root, kind=None)
     before = {label_key(row): row for row in labels.iter_rows(named=True)}
+    rows = _checked(drafts, defaults, forms, before)
     fresh = [row for row in rows if not _same(row, before.get(label_key(row)))]
     by_annotator: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in fresh:
@@ -235,14 +237,17 @@ def _drafts(path: Path, plan: ImportPlan) -> list[Draft]:
 
 
 def _checked(
-    drafts: list[Draft], defaults: Defaults, forms: Mapping[str, LabelForm]
+    drafts: list[Draft],
+    defaults: Defaults,
+    forms: Mapping[str, LabelForm],
+    before: Mapping[tuple[str, str, str, str], Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """The completed labels, one per person, item and rubric: the last of several counts."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     faults = []
     for draft in drafts:
         try:
-            row = check_label(core.completed(draft, defaults))
+            row = check_label(core.completed(draft, defaults, before))
             check_annotator(row["annotator"])
             row = _graded(row, forms)
         except ValueError as error:

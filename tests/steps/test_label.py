@@ -243,6 +243,32 @@ def test_labels_go_to_another_tool_and_come_back(
     assert sent.strangers == {"label-studio": ("bo",), "argilla": ("amara", "bo")}[form]
 
 
+def test_what_comes_back_keeps_its_role_and_its_guidance(
+    clustered: Repository, tmp_path: Path
+) -> None:
+    """A senior stays one, and labels under an older guidance are not taken for the new one's."""
+    append_labels(clustered.root, "amara", [label("t000", "fail", sections=["1"])])
+    append_labels(clustered.root, "chen", [label("t000", "pass", "chen", role="senior")])
+    path = tmp_path / "tasks.json"
+    export_labels(clustered.root, ExportPlan("label-studio", path=path))
+    pins = clustered.read("params.yaml")
+    clustered.gen({"params.yaml": pins.replace('guidance_version: "1"', 'guidance_version: "2"')})
+    report = import_labels(clustered.root, (path,), ImportPlan("label-studio"))
+    assert (report.n_new, report.n_unchanged) == (0, 2)
+    path.write_text(path.read_text().replace('"pass"', '"fail"'))
+    assert import_labels(clustered.root, (path,), ImportPlan("label-studio")).n_new == 1
+    (mind,) = read_labels(clustered.root).filter(pl.col("annotator") == "chen").to_dicts()
+    assert (mind["label"], mind["role"], mind["guidance_version"]) == ("fail", "senior", "2")
+    given = tmp_path / "given.csv"
+    given.write_text("trace_id,rubric,label\nt000,grounded,fail\n")
+    anew = import_labels(clustered.root, (given,), ImportPlan(annotator="amara"))
+    assert anew.n_new == 1  # nobody says that it is the old label: it follows the guidance of now
+    assert import_labels(clustered.root, (given,), ImportPlan(annotator="amara")).n_unchanged == 1
+    older = ImportPlan(annotator="dee", guidance_version="1")
+    import_labels(clustered.root, (given,), older)
+    assert read_labels(clustered.root)["guidance_version"].sort().to_list() == ["1", "2", "2"]
+
+
 @pytest.mark.parametrize("form", ["label-studio", "argilla"])
 def test_representatives_go_out_to_be_labelled(clustered: Repository, form: str) -> None:
     """With nothing labelled, the clusters' representatives are what another tool is given."""

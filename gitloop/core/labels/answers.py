@@ -68,6 +68,7 @@ class Sheet:
         person: Their id of the person, or None.
         created_at: When, ISO 8601, or None.
         answers: Question → what was answered: text, a number, a truth value.
+        origins: Question → the id that the answer has there.
     """
 
     place: str
@@ -75,6 +76,7 @@ class Sheet:
     person: str | None
     created_at: str | None
     answers: Mapping[str, Any]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def strangers(form: str, annotators: Iterable[str], dialect: Dialect) -> tuple[str, ...]:
@@ -129,6 +131,7 @@ def drafts(sheet: Sheet, dialect: Dialect) -> Iterator[Draft]:
             common
             | {"rubric": rubric, **_verdict(answer, dialect, dialect.forms.get(rubric))}
             | {name: text for name, text in words.items() if text},
+            sheet.origins.get(rubric),
         )
 
 

@@ -45,6 +45,11 @@ def _sheets(place: str, task: Mapping[str, Any]) -> Iterator[Sheet]:
             person=_person(annotation.get("completed_by")),
             created_at=annotation.get("updated_at") or annotation.get("created_at"),
             answers=_answers(annotation.get("result") or []),
+            origins={
+                region["from_name"]: str(region["id"])
+                for region in annotation.get("result") or []
+                if region.get("from_name") and region.get("id")
+            },
         )
 
 
@@ -107,10 +112,11 @@ _KINDS = {"star": "rating", "numeric": "number", "text": "text"}
 def _regions(row: Mapping[str, Any], forms: Mapping[str, LabelForm]) -> Iterator[dict[str, Any]]:
     rubric = row["rubric"]
     kind, value = _answer(row["label"], forms.get(rubric))
-    yield _region(rubric, kind, value)
+    yield _region(rubric, kind, value) | {"id": row["label_id"]}
     for name in ("comment", "reference"):
         if row[name]:
-            yield _region(f"{rubric}_{name}", "text", [row[name]])
+            own = {"id": f"{row['label_id']}-{name}"}
+            yield _region(f"{rubric}_{name}", "text", [row[name]]) | own
 
 
 def _answer(label: str, form: LabelForm | None) -> tuple[str, object]:

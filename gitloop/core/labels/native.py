@@ -16,6 +16,9 @@ from gitloop.digests import sha256_of
 from gitloop.errors import DataError
 from gitloop.tables import LABELS
 
+_ANSWER = ("comment", "reference")
+"""Columns that are null where a file does not say them, and not unsaid."""
+_OWN = ("label_id", "created_at")
 _NUMBERS = ("score",)
 _LISTS = ("sections",)
 
@@ -27,10 +30,12 @@ class Draft:
     Attributes:
         place: "file:line", or another place that a person can find.
         values: Column of `tables.LABELS` → JSON value; absent ones are filled from defaults.
+        origin: The id of our label that it is, where it went out from here and came back.
     """
 
     place: str
     values: Mapping[str, Any]
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,13 @@ class Defaults:
 
     Attributes:
         annotator: Who labelled, or None where each draft must say.
-        role: "annotator" or "senior".
+        role: "annotator" or "senior", or None: what they were for this item, else "annotator".
         guidance_version: The guidance they followed.
         at: When, where the draft does not say.
     """
 
     annotator: str | None
-    role: str
+    role: str | None
     guidance_version: str
     at: datetime
 
@@ -120,17 +125,31 @@ def parse_records(text: str, *, source: str, key: str) -> list[tuple[str, dict[s
     return [(f"{source}, entry {number}", record) for number, record in enumerate(records, start=1)]
 
 
-def completed(draft: Draft, defaults: Defaults) -> dict[str, Any]:
+def completed(
+    draft: Draft, defaults: Defaults, known: Mapping[Any, Mapping[str, Any]]
+) -> dict[str, Any]:
     """The draft with its gaps filled; what is wrong with it is for the label file's rules to say.
 
     The id depends on who, what, the rubric and the guidance, so that a file read twice gives the
-    same labels.
+    same labels. A file of another tool says nothing of roles, sections and guidance: where it says
+    what the label in force says, it is that label, and what an older guidance was followed for is
+    not taken for the new one's.
+
+    Args:
+        draft: As a reader made it.
+        defaults: What fills its gaps.
+        known: The labels in force: (annotator, kind, item's or trace's id, rubric) → label.
     """
     values = dict(draft.values)
     values.setdefault("annotator", defaults.annotator)
-    values.setdefault("role", defaults.role)
-    values.setdefault("guidance_version", defaults.guidance_version)
     values.setdefault("item_kind", "trace")
+    before = _in_force(values, known)
+    if defaults.role is not None:
+        values.setdefault("role", defaults.role)
+    if before is not None and _is_repeated(draft, values, before, defaults.guidance_version):
+        return dict(before)
+    values.setdefault("role", before["role"] if before else "annotator")
+    values.setdefault("guidance_version", defaults.guidance_version)
     values.setdefault("created_at", defaults.at)
     identity = {
         "annotator": values["annotator"],
@@ -143,6 +162,26 @@ def completed(draft: Draft, defaults: Defaults) -> dict[str, Any]:
         identity |= {"kind": values["item_kind"], "item": values.get("item_id")}
     values.setdefault("label_id", sha256_of(identity)[:16])
     return values
+
+
+def _in_force(
+    values: Mapping[str, Any], known: Mapping[Any, Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The label in force of the same person on the same item and rubric, or None."""
+    item = values.get("item_id") or values.get("trace_id")
+    key = (values["annotator"], values["item_kind"], item, values.get("rubric"))
+    return known.get(key) if all(isinstance(part, str) for part in key) else None
+
+
+def _is_repeated(
+    draft: Draft, values: Mapping[str, Any], before: Mapping[str, Any], guidance_version: str
+) -> bool:
+    """Whether a draft that cannot say everything says what the label in force says."""
+    said = {name: value for name, value in values.items() if name not in _OWN}
+    said = dict.fromkeys(_ANSWER) | said
+    if "guidance_version" not in said and draft.origin != before["label_id"]:
+        said["guidance_version"] = guidance_version
+    return all(name in before and before[name] == value for name, value in said.items())
 
 
 def labels_to_csv(labels: pl.DataFrame) -> str:
