@@ -38,7 +38,7 @@ def labels() -> None:
 @click.option(
     "--guidance",
     metavar="VERSION",
-    help="What they followed, where no label says so; else today's.",
+    help="What they followed, where no label says so.",
 )
 @click.option(
     "--person",
