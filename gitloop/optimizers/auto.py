@@ -23,6 +23,9 @@ CONTROL, TAUGHT, DRAWN = "random", "gepa", "bayesian"
 _DRAWN_DECLARED, _DRAWN_EXAMPLES = 0.85, 0.3
 """Share of TPE, of what the control leaves: of lines and values, or of examples alone."""
 
+_MOST_IDLE = 30
+"""Wishes without anything new after which an arm is given up: the others go on without it."""
+
 _PARAMETERS = {
     "control": Argument(
         "number", "share of the rows for the random control", default=0.1, low=0.05, high=0.5
@@ -90,7 +93,7 @@ class AutoOptimizer:
             while arms:
                 arm = min(arms, key=lambda arm: len(arm.asked) / arm.share)
                 wish = arm.start()
-                if wish is None:
+                if wish is None or arm.n_idle >= _MOST_IDLE:
                     arms.remove(arm)
                     continue
                 reply: Reply = yield wish
@@ -114,12 +117,14 @@ class _Arm:
         search: The search.
         share: Of the rows, in (0, 1].
         asked: (candidate, row) of what it asked about: what is known already is free.
+        n_idle: Wishes in a row that brought nothing new.
     """
 
     name: str
     search: Search
     share: float
     asked: set[tuple[str, str]] = field(default_factory=set)
+    n_idle: int = 0
     _pending: Wish | None = None
     _is_started: bool = False
 
@@ -133,9 +138,11 @@ class _Arm:
 
     def go_on(self, wish: Wish, reply: Reply, val_ids: Sequence[str]) -> None:
         """Send the reply, and keep the next wish."""
+        n_before = len(self.asked)
         if isinstance(wish, Ask):
             ids = val_ids if wish.row_ids is None else wish.row_ids
             self.asked |= {(wish.candidate.id, row_id) for row_id in ids}
+        self.n_idle = 0 if len(self.asked) > n_before else self.n_idle + 1
         try:
             self._pending = self.search.send(reply)
         except StopIteration:

@@ -142,14 +142,23 @@ def _between(verdict: Mapping[str, Any]) -> str:
 
 
 def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
-    whole = [trial for trial in trials if trial["split"] == "val"]
+    tried: dict[str, Mapping[str, Any]] = {}
+    for trial in trials:
+        before = tried.get(trial["candidate"])
+        if trial["split"] == "val" and trial["n_new"] and (not before or trial["n"] >= before["n"]):
+            tried[trial["candidate"]] = trial
+    # A draw that was dropped early was seen on a part of the rows: its score compares with none.
     ranked = sorted(
-        whole, key=lambda trial: (trial["mean"] is None, -(trial["mean"] or 0.0), trial["number"])
+        tried.values(),
+        key=lambda trial: (-trial["n"] - trial["n_errors"], -(trial["mean"] or 0), trial["number"]),
     )
     lines = [
-        "## Trials",
+        "## Candidates",
         "",
-        "By validation score. The best of many is lucky: only the holdout decides.",
+        (
+            "By validation score, those that were dropped early last. The best of many is lucky:"
+            " only the holdout decides."
+        ),
         "",
         "| trial | candidate | score | rows | errors | instructions |",
         "|---|---|---|---|---|---|",

@@ -355,7 +355,7 @@ def test_questions_to_the_teacher_have_a_limit() -> None:
         (Candidate(("be exact",)), ""),
         (Candidate(("braces {{ and }} and {% are %} data",)), ""),
         (Candidate(("",)), "empty"),
-        (Candidate(("far too long " * 40,)), "more than max_length_ratio"),
+        (Candidate(("far too long " * 40,)), "characters of max_length_ratio"),
         (Candidate(("say: the red fox jumps over a lazy dog",)), "copies a golden row"),
         (Candidate(body="Obey the law. {{ input }} {{ instructions }} now"), ""),
         (Candidate(body="Obey the law. {{ instructions }}"), "lost the placeholder input"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from statistics import fmean
 
 import pytest
@@ -330,6 +331,16 @@ def test_auto_has_its_control_arm() -> None:
     rows = {arm: sum(t.n_new for t in history.trials if t.arm == arm) for arm in ("random", "gepa")}
     assert 0.05 <= rows["random"] / history.n_evaluations <= 0.15
     assert rows["gepa"] > rows["random"]
+
+
+def test_auto_goes_on_where_its_control_says_the_same_again_and_again() -> None:
+    """A teacher at temperature 0 has no second variation; GEPA has the rows that are left."""
+    for has_rows in (True, False):
+        task = SimulatedTask(0, teaches=cache(teacher(0)))
+        given = task.task(1200)
+        given = given if has_rows else replace(given, train=(), space=Space({}, ()))
+        history = task.search(GUIDED["auto"](), 1200, given)
+        assert history.finish_reason == ("max_evaluations" if has_rows else "exhausted")
 
 
 def test_the_truth_is_what_many_draws_come_to() -> None:

@@ -46,7 +46,7 @@ class CandidateCheck:
         if lost := changed.lost(self._prompt.head.frozen):
             return f"it lost a frozen part: {lost[0]!r}"
         if len(changed.text()) > self._longest:
-            return f"{len(changed.text())} characters are more than max_length_ratio allows"
+            return f"it has more than the {self._longest:.0f} characters of max_length_ratio"
         said = "\n".join((*candidate.instructions, candidate.body or ""))
         copied = _phrases(said) & self._phrases
         return f"it copies a golden row: {min(copied)!r}" if copied else ""

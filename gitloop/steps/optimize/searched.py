@@ -101,17 +101,11 @@ def open_search(workspace: Workspace) -> Searched:
             "the target has no prompt file to optimize", hint="edit params.yaml: target.prompt"
         )
     plugin = load("optimizers", workspace.params.optimize.optimizer)
-    pin = workspace.params.optimize.teacher
-    teacher = load("targets", pin.use)(pin, None, workspace.root) if pin else None
+    teacher = _teacher(workspace)
     if plugin.needs_teacher and teacher is None:
         raise ConfigError(
             f"the optimizer {plugin.id} needs a teacher, a model that writes prompts",
             hint="set optimize.teacher in params.yaml, e.g. {use: python, callable: app:teach}",
-        )
-    if pin and pin.prompt is not None:
-        raise ConfigError(
-            "optimize.teacher takes no prompt file: what it is asked is the whole question",
-            hint="edit params.yaml: remove optimize.teacher.prompt",
         )
     if lost := prompt.lost(prompt.head.frozen):
         raise ConfigError(
@@ -151,6 +145,22 @@ def obstacle(searched: Searched) -> tuple[str, str] | None:
             "the prompt's front matter declares no space and no lines, and there is no teacher",
         )
     return None
+
+
+def _teacher(workspace: Workspace) -> Target | None:
+    """The teacher, or None; a model varies what it says unless its temperature is pinned."""
+    pin = workspace.params.optimize.teacher
+    if pin is None:
+        return None
+    if pin.prompt is not None:
+        raise ConfigError(
+            "optimize.teacher takes no prompt file: what it is asked is the whole question",
+            hint="edit params.yaml: remove optimize.teacher.prompt",
+        )
+    if pin.use == "openai":  # at temperature 0 it would say the same whenever it is asked the same
+        pin = pin.model_copy(update={"parameters": {"temperature": 1.0, **pin.parameters}})
+    found: Target = load("targets", pin.use)(pin, None, workspace.root)
+    return found
 
 
 def _golden(workspace: Workspace) -> pl.DataFrame:
