@@ -42,9 +42,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for `gitloop_row` once for each row."""
     if "gitloop_row" not in metafunc.fixturenames:
         return
+    from gitloop.errors import GitloopError
+
     mark = metafunc.definition.get_closest_marker("gitloop")
-    rows = _load(_given(mark, metafunc.config)).to_dicts()
-    metafunc.parametrize("gitloop_row", rows, ids=[row["row_id"] for row in rows])
+    try:
+        rows = _load(_given(mark, metafunc.config)).to_dicts()
+    except (GitloopError, pytest.UsageError) as error:  # this test's, and no other's of the file
+        metafunc.parametrize("gitloop_row", [error], ids=["error"], indirect=True)
+        return
+    names = [row["row_id"] for row in rows]
+    metafunc.parametrize("gitloop_row", rows, ids=names, indirect=True)
+
+
+@pytest.fixture
+def gitloop_row(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """One of the golden rows that the test's mark names."""
+    if isinstance(request.param, Exception):
+        raise request.param
+    row: dict[str, Any] = request.param
+    return row
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -221,6 +224,20 @@ def test_calls_run_side_by_side_and_never_more_than_allowed() -> None:
         found = dict(ChatClient(Settings(server.url, concurrency=5)).stream(requests))
         assert {place: one.text for place, one in found.items()} == {i: str(i) for i in range(40)}
         assert 2 <= server.most_at_once <= 5
+
+
+def test_what_is_under_way_at_an_interruption_is_given_out() -> None:
+    """Ctrl-C starts no further call, and those that are made already are waited for."""
+    with endpoint(lambda *_: Reply(body=said("fine").body, delay_s=0.2)) as server:
+        client = ChatClient(Settings(server.url, concurrency=3))
+        kept: list[Completion] = []
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            kept.extend(one for _, one in client.stream([HELLO] * 30))
+        assert {one.status for one in kept} == {"ok"}
+        # But for the one that was being handed over, where the signal came in that very moment.
+        assert len(kept) <= len(server.asked) <= len(kept) + 1
+        assert len(server.asked) < 30
 
 
 def test_a_burst_of_429_is_survived() -> None:

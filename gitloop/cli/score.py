@@ -128,9 +128,11 @@ def _plan(report: PlanReport) -> list[str]:
         total += f", ${report.cost_usd:,.4f} at most"
     elif report.cost_usd is None:
         total += "; no price is pinned (judge.parameters.price), so their cost is not known"
+    lines.append(total)
     if report.n_unknown:
-        total += f"; up to {report.n_unknown:,} more wait for outputs"
-    return [*lines, total]
+        cost = _about(report.unknown_usd)
+        lines.append(f"up to {report.n_unknown:,} more wait for outputs{cost}")
+    return lines
 
 
 def _planned(one: PlannedCalls) -> str:
@@ -142,7 +144,15 @@ def _planned(one: PlannedCalls) -> str:
             f", about {one.n_input_tokens:,} tokens read, {one.n_output_tokens:,} written at most"
         )
         told += "" if one.cost_usd is None else f", ${one.cost_usd:,.4f}"
-    return told + (f"; up to {one.n_unknown:,} more" if one.n_unknown else "")
+    if one.n_unknown and not one.n_asked:
+        return f"up to {one.n_unknown:,} calls, once there are outputs{_about(one.unknown_usd)}"
+    return told + (
+        f"; up to {one.n_unknown:,} more{_about(one.unknown_usd)}" if one.n_unknown else ""
+    )
+
+
+def _about(usd: float | None) -> str:
+    return f", about ${usd:,.4f}" if usd else ""
 
 
 def _history(report: HistoryReport) -> list[str]:

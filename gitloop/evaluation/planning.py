@@ -24,6 +24,8 @@ class PlannedCalls:
         n_asked: Requests, as far as they are known.
         n_calls: Those that the call store does not answer.
         n_unknown: Further requests that wait for outputs which the target has not given yet.
+        unknown_usd: US dollars for those, about, were each output as long as the row's reference or
+            its input; None where no price is pinned.
         n_input_tokens: Tokens read by the calls, about; those that wait are not counted.
         n_output_tokens: Tokens written by them, at most.
         cost_usd: US dollars, at most, or None where no price is pinned.
@@ -38,6 +40,7 @@ class PlannedCalls:
     n_output_tokens: int
     cost_usd: float | None
     is_free: bool
+    unknown_usd: float | None = 0.0
 
 
 def plan_target(
@@ -71,6 +74,12 @@ def plan_judge(bound: BoundJudge, cases: Sequence[Case], store: CallStore) -> Pl
             (member, asked) for asked, answer in zip(requests, known, strict=True) if answer is None
         ]
     n_unknown = len(waiting) * (n_members - n_free)
+    guessed = [replace(case, output=case.reference or case.input) for case in waiting]
+    costs = [
+        _planned("", member, [member.request(case) for case in guessed], 0).cost_usd
+        for member in _members(bound.judge)
+        if not member.is_pure
+    ]
     found = [_planned("", member, [asked], 1) for member, asked in misses]
     priced = [one.cost_usd for one in found]
     return PlannedCalls(
@@ -80,8 +89,9 @@ def plan_judge(bound: BoundJudge, cases: Sequence[Case], store: CallStore) -> Pl
         n_unknown=n_unknown,
         n_input_tokens=sum(one.n_input_tokens for one in found),
         n_output_tokens=sum(one.n_output_tokens for one in found),
-        cost_usd=None if None in priced else sum(usd for usd in priced if usd is not None),
+        cost_usd=_total(priced),
         is_free=n_free == n_members or all(not _can_cost(one) for one in _members(bound.judge)),
+        unknown_usd=_total(costs),
     )
 
 
@@ -111,9 +121,15 @@ def _planned(
         n_unknown=0,
         n_input_tokens=sum(n_input for n_input, _, _ in found),
         n_output_tokens=sum(n_output for _, n_output, _ in found),
-        cost_usd=None if None in priced else round(sum(u for u in priced if u is not None), 6),
+        cost_usd=_total(priced),
         is_free=not _can_cost(plugin),
     )
+
+
+def _total(costs: Sequence[float | None]) -> float | None:
+    """Their sum, or None where one is not known."""
+    known = [usd for usd in costs if usd is not None]
+    return round(sum(known), 6) if len(known) == len(costs) else None
 
 
 def _free(_request: Mapping[str, Any]) -> Estimate:

@@ -20,6 +20,8 @@ _UNTAKEN = frozenset({400, 422, 500})
 """Statuses with which servers refuse a parameter; llama.cpp's Python server says 500."""
 _FORMS = ("json_schema", "json_object_schema", "json_object", "text")
 """Forms of answer to ask for, until the server takes one."""
+GRACE_S = 10.0
+"""Seconds that an interrupted run waits for calls under way; a second Ctrl-C ends it at once."""
 _ABOUT_FORMS = ("response_format", "schema", "grammar", "json_object")
 """Words by which a server that refuses a request speaks of the form of answer."""
 
@@ -79,6 +81,8 @@ class ChatClient:
     def stream(self, requests: Sequence[ChatRequest]) -> Iterator[tuple[int, Completion]]:
         """The place and completion of each request, as they come.
 
+        Ctrl-C starts no further call; those under way are given out if they end within `GRACE_S`.
+
         Raises:
             ConfigError: The run has a budget of dollars, and no price is known here.
         """
@@ -105,6 +109,15 @@ class ChatClient:
         try:
             for _ in requests:
                 yield done.get()
+        except KeyboardInterrupt:
+            # What is under way is paid for: it is given out, and kept, before the run ends.
+            stop.set()
+            deadline = time.monotonic() + GRACE_S
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            while not done.empty():
+                yield done.get()
+            raise
         finally:
             stop.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import judging
+from gitloop.judges.metrics import ROOMS
 from gitloop.judges.metrics.scanners import (
     code,
     invisible,
@@ -18,6 +20,7 @@ from gitloop.judges.metrics.scanners import (
     secrets,
     suspect_links,
 )
+from gitloop.judges.metrics.text import matcher
 from gitloop.records import Judgement
 
 Local = Callable[..., Callable[..., Judgement]]
@@ -248,6 +251,34 @@ def test_any_text_can_be_scanned(text: str) -> None:
     """No text breaks a scanner."""
     for scan in (jailbreaks, code, secrets, invisible, suspect_links):
         assert isinstance(scan(text), list)
+
+
+FORBIDDEN = {
+    r"(?i)\bas an ai (?:language )?model\b": 0,
+    r"\{\{.*?\}\}": 0,
+    r"\b(?:\d[ -]?){13,19}\b": 0,
+    r"\b\d{3}[-. ]\d{3}[-. ]\d{4}\b": 5,
+}
+"""What teams often forbid → ordinary texts that hold it."""
+
+
+def test_each_scanner_has_its_false_alarms_in_the_docs() -> None:
+    """The table has a row for every metric of the scanners' rooms, refusal, and patterns."""
+    page = (Path(__file__).parents[2] / "docs/judges.md").read_text(encoding="utf-8")
+    table = page.split("## False alarms")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    listed = {re.findall(r"\w+", row)[0] for row in rows}
+    assert listed == {*ROOMS["scanners"], *ROOMS["content"], "refusal", "regex"}
+    for pattern, count in FORBIDDEN.items():
+        assert f"| `regex`, forbid: `{pattern}` | {count} of 23,893 texts" in table
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
+def test_ordinary_text_holds_little_that_teams_forbid() -> None:
+    """As the docs have it."""
+    texts = judging.ordinary_texts(DATA)
+    assert {pattern: sum(matcher(pattern)(texts)) for pattern in FORBIDDEN} == FORBIDDEN
 
 
 @pytest.mark.slow

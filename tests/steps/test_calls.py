@@ -195,6 +195,8 @@ def test_a_dry_run_counts_misses_and_their_cost(scored: Repository) -> None:
         write("2", "Pass when")
         plan = plan_score(scored.root)
         assert (plan.n_calls, plan.n_unknown, plan.cost_usd) == (2, 2, 0.0)
+        assert plan.unknown_usd is not None
+        assert 0.004 < plan.unknown_usd < 0.006
         assert server.asked == []
         report = score(scored.root)
         assert report.spent_usd == 0.00024

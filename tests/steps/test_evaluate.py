@@ -145,6 +145,11 @@ def test_unmarked(gitloop_rows):
     pass
 
 
+@pytest.mark.gitloop(set="support", route="returns")
+def test_no_such_rows(gitloop_row):
+    pass
+
+
 @pytest.mark.gitloop(set="support", rout="refunds")
 def test_misspelt(gitloop_rows):
     pass
@@ -163,9 +168,10 @@ def test_the_regression_test_of_ten_lines_runs(repository_with_rows: Repository)
         check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
     )
-    assert "6 passed, 1 failed, 2 errors" in done.stdout.replace(
+    assert "6 passed, 1 failed, 3 errors" in done.stdout.replace(
         "1 failed, 6 passed", "6 passed, 1 failed"
     ), done.stdout
     assert "AssertionError: 3 of 3 rows pass (1.000)" in done.stdout
     assert 'mark the test with @pytest.mark.gitloop(set="…")' in done.stdout
+    assert "DataError: golden set support has no row with route returns" in done.stdout
     assert "the mark gitloop takes no rout" in done.stdout

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from gitloop.judges.metrics.metric import Metric
 
-_ROOMS = {
+ROOMS = {
     "text": ("equals", "contains", "regex"),
     "form": ("length", "one_line", "is_email", "links", "numeric", "citations"),
     "similarity": ("similarity",),
@@ -36,7 +36,7 @@ _ROOMS = {
 }
 """Module → the metrics in it, each the constant of its name in capitals."""
 
-_ROOM = {name: room for room, names in _ROOMS.items() for name in names}
+_ROOM = {name: room for room, names in ROOMS.items() for name in names}
 
 NAMES = tuple(_ROOM)
 """The names of all metrics, related ones together."""

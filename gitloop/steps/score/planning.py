@@ -32,12 +32,14 @@ class PlanReport:
         n_calls: Calls that would be made for sure.
         n_unknown: Calls on outputs that are not there yet; some may be answered from the store.
         cost_usd: US dollars at most for the calls that are sure, or None where a price is unknown.
+        unknown_usd: US dollars for the calls that are not sure, about, or None.
     """
 
     calls: tuple[PlannedCalls, ...]
     n_calls: int
     n_unknown: int
     cost_usd: float | None
+    unknown_usd: float | None = 0.0
 
 
 def plan_score(directory: Path, *, calls: str | None = None) -> PlanReport:
@@ -63,10 +65,16 @@ def plan_score(directory: Path, *, calls: str | None = None) -> PlanReport:
     answered = with_outputs(cases, [answer or _NOT_YET for answer in known])
     by_rubric = selected(answered, rubrics_of(rows))
     planned = [target] + [plan_judge(one, by_rubric[one.rubric.name], store) for one in judges]
-    costs = [one.cost_usd for one in planned]
     return PlanReport(
         calls=tuple(planned),
         n_calls=sum(one.n_calls for one in planned),
         n_unknown=sum(one.n_unknown for one in planned),
-        cost_usd=None if None in costs else round(sum(c for c in costs if c is not None), 6),
+        cost_usd=_total([one.cost_usd for one in planned]),
+        unknown_usd=_total([one.unknown_usd for one in planned]),
     )
+
+
+def _total(costs: list[float | None]) -> float | None:
+    """Their sum, or None where one is not known."""
+    known = [usd for usd in costs if usd is not None]
+    return round(sum(known), 6) if len(known) == len(costs) else None
