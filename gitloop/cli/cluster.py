@@ -49,7 +49,7 @@ def cluster(
     from gitloop.steps.cluster import cluster_failures, draw_map, order_failures, trail
 
     if order is not None:
-        ordered = order_failures(console.directory, order, limit)
+        ordered = order_failures(console.directory, order, limit, console.progress)
         console.show(asdict(ordered), lambda: _order_lines(ordered))
         return
     if map_path is not None:

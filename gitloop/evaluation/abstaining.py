@@ -53,10 +53,7 @@ def abstained(
     """
     known = parse_thresholds(read_json(workspace.root / THRESHOLDS))
     lines = {name: _promised(workspace, name, known.get(name)) for name in rubrics}
-    cases = [
-        Case(item_id=row["trace_id"], **{name: row[name] for name in _SHOWN})
-        for row in traces.iter_rows(named=True)
-    ]
+    cases = trace_cases(traces)
     store = call_store(workspace, "loop/calibrate/calls.parquet")
     scores = judge_selected(workspace, dict.fromkeys(lines, cases), store, progress)
     settle_refresh(workspace, "loop/calibrate", store)
@@ -70,6 +67,14 @@ def abstained(
             sure = confidence(score, line.on(route) or 0.0)
             found.append((sure, Unsure(item_id, rubric, score)))
     return [one for _, one in sorted(found, key=lambda pair: (pair[0], str(pair[1])))]
+
+
+def trace_cases(traces: pl.DataFrame) -> list[Case]:
+    """The traces as a judge is shown them; `traces` fits `tables.TRACES`."""
+    return [
+        Case(item_id=row["trace_id"], **{name: row[name] for name in _SHOWN})
+        for row in traces.iter_rows(named=True)
+    ]
 
 
 def _promised(workspace: Workspace, rubric: str, line: Threshold | None) -> Threshold:

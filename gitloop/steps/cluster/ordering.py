@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gitloop.core.doubting import Doubt
 from gitloop.evaluation import doubted
+from gitloop.protocols import Progress, silent
 from gitloop.storage.labels import read_labels
 from gitloop.workspace import Workspace
 
@@ -28,7 +29,7 @@ class Ordered:
     n_labelled: int
 
 
-def order_failures(directory: Path, order: str, limit: int) -> Ordered:
+def order_failures(directory: Path, order: str, limit: int, progress: Progress = silent) -> Ordered:
     """The unlabelled failures that the loop is least sure about.
 
     Args:
@@ -36,12 +37,13 @@ def order_failures(directory: Path, order: str, limit: int) -> Ordered:
         order: "boundary": near the line between two clusters. "disagreement": complained about, and
             passed by a calibrated judge.
         limit: How many are shown.
+        progress: Is told how far the judges are.
 
     Raises:
         DataError: There are no clusters, or for disagreement no judge is calibrated.
     """
     workspace = Workspace(directory)
-    found = doubted(workspace, order)
+    found = doubted(workspace, order, progress)
     labelled = set(read_labels(workspace.root)["trace_id"].to_list())
     open_ones = [doubt for doubt in found if doubt.trace_id not in labelled]
     return Ordered(
