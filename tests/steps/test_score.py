@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -295,3 +296,38 @@ def test_a_row_in_two_sets_is_an_error(scored: Repository) -> None:
     scored.gen({"params.yaml": PARAMS.replace("null}", "null, extra: null}")})
     with pytest.raises(DataError, match="stands in two golden sets, extra and support"):
         score(scored.root)
+
+
+@pytest.mark.parametrize("in_a_panel", [False, True])
+def test_an_example_that_was_promoted_to_val_is_refused(
+    repository: Repository, *, in_a_panel: bool
+) -> None:
+    """A model is shown no row that something is measured on, however late it became one."""
+    evaluated(repository)
+    promote(repository, golden_rows(["refund", "exchange"], split="val"))
+    lines = [
+        {"item_id": item, "expected": "pass", "input": asked, "output": "yes"}
+        for item, asked in (("trace-refund", "refund"), ("trace-other", "other"))
+    ]
+    examples = "".join(f"{json.dumps(line)}\n" for line in lines)
+    sha256 = hashlib.sha256(examples.encode()).hexdigest()
+    told = f"{{file: rubrics/examples/polite.jsonl, sha256: {sha256}}}"
+    reach = "base_url: 'http://127.0.0.1:1/v1'"
+    pin = f"{{use: openai, model: m, parameters: {{{reach}, examples: {told}}}}}"
+    if in_a_panel:
+        other = "{use: python, parameters: {callable: 'app:polite'}}"
+        pin = f"{{use: panel, parameters: {{members: [{other}, {pin}]}}}}"
+    rubric = 'name: polite\nversion: "2"\nscorer:\n  python: {}\n  openai: {instructions: Pass.}\n'
+    params = PARAMS.replace(
+        'polite:\n    version: "1"\n    judge: {use: python, parameters: {callable: "app:polite"}}',
+        f'polite:\n    version: "2"\n    judge: {pin}',
+    )
+    files = {"rubrics/examples/polite.jsonl": examples, "rubrics/polite.yaml": rubric}
+    repository.gen({"params.yaml": params, **files})
+    with pytest.raises(DataError) as caught:
+        score(repository.root)
+    expected = (
+        "rubrics/examples/polite.jsonl holds trace-refund, which is a val row of golden/support"
+    )
+    assert caught.value.message == expected
+    assert not (repository.root / "loop").exists()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import polars as pl
 
 from gitloop.core.score import rubrics_of, unknown_rubrics
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError, DataError
 from gitloop.evaluation import BoundJudge, open_judges, require_dependencies
+from gitloop.storage.files import read_text
 from gitloop.workspace import Workspace
 
 FOLDER = "loop/score"
@@ -82,4 +88,38 @@ def judges_of(workspace: Workspace, rows: pl.DataFrame) -> list[BoundJudge]:
         workspace, sorted({name for own in rubrics_of(rows).values() for name in own})
     )
     require_dependencies(workspace, "gitloop score", judges)
+    _refuse_measured_examples(workspace.root, judges, rows)
     return judges
+
+
+def _refuse_measured_examples(root: Path, judges: list[BoundJudge], rows: pl.DataFrame) -> None:
+    """Refuse examples that were promoted to val or holdout after they had been collected.
+
+    Raises:
+        DataError: Each of them; a judge would be shown a row that something is measured on.
+    """
+    measured = rows.filter(pl.col("split") != "train").sort("set", "row_id")
+    columns = ("set", "split", "source_trace_id", "input", "context")
+    places: dict[object, str] = {}
+    for name, split, trace_id, asked, context in measured.select(columns).iter_rows():
+        places[trace_id] = places[(asked, context)] = f"a {split} row of golden/{name}"
+    told, stale = [], []
+    for bound in judges:
+        for file in _example_files(bound.pin.parameters):
+            for line in read_text(root / file).splitlines():
+                one = json.loads(line)
+                found = places.get(one["item_id"], places.get((one["input"], one.get("context"))))
+                if found:
+                    told.append(f"{file} holds {one['item_id']}, which is {found}")
+                    stale.append(bound.rubric.name)
+    if told:
+        raise DataError(
+            "\n".join(told), hint=f"run: gitloop judge examples {stale[0]}, and pin the new digest"
+        )
+
+
+def _example_files(parameters: Mapping[str, Any]) -> list[str]:
+    """The files of examples that a pin names, its members' too."""
+    own = (parameters.get("examples") or {}).get("file")
+    inner = [member.get("parameters") or {} for member in parameters.get("members", ())]
+    return [*([own] if own else []), *(file for one in inner for file in _example_files(one))]
