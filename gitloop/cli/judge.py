@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gitloop.steps.judge import (
         ArgumentLine,
         ExamplesReport,
+        JudgeLine,
         JudgeReport,
         MetricLine,
         TrainReport,
@@ -106,26 +107,50 @@ def _left_out(n_held_out: int, n_golden: int) -> list[str]:
 
 
 def _lines(report: JudgeReport) -> list[str]:
-    width = max(len(found.judge) for found in report.judges)
     lines = ["Judges (params.yaml: rubrics.<name>.judge.use)", ""]
-    for found in report.judges:
-        head, *more = textwrap.wrap(found.description, 70 - width)
-        lines += [f"  {style(found.judge.ljust(width), bold=True)}  {found.version:3}  {head}"]
-        lines += [f"{' ' * (width + 9)}{line}" for line in more]
+    for kind in report.judges:
+        lines += _kind(kind)
     lines += ["", "Metrics of the local judge (rubrics/<name>.yaml: scorer.local.metric)", ""]
     for metric in report.metrics:
         lines += _metric(metric)
     return lines
 
 
+def _kind(kind: JudgeLine) -> list[str]:
+    needs = "".join(f"; needs {name}" for name in kind.needs)
+    lines = [f"  {style(kind.judge, bold=True)} {kind.version}  {kind.returns}{needs}"]
+    lines += _wrapped(kind.description, 4, 4)
+    if kind.form not in (kind.judge, None):
+        return [*lines, f"    parameters and scorer as of {kind.form}"]
+    for place, arguments in (
+        ("judge.parameters", kind.parameters),
+        (f"scorer.{kind.form}", kind.form_arguments),
+    ):
+        if arguments:
+            lines += [f"    {place}", *_arguments(arguments)]
+    return lines
+
+
 def _metric(metric: MetricLine) -> list[str]:
     needs = ", ".join([*metric.needs, *(f"[{name}]" for name in metric.takes)])
     lines = [f"  {style(metric.metric, bold=True)}  {metric.returns}; needs {needs}"]
-    lines += textwrap.wrap(metric.description, 78, initial_indent="    ", subsequent_indent="    ")
-    for argument in metric.arguments:
-        said = f"{argument.name}: {argument.description}{_default(argument)}"
-        lines += textwrap.wrap(said, 78, initial_indent="      ", subsequent_indent="        ")
-    return lines
+    return [*lines, *_wrapped(metric.description, 4, 4), *_arguments(metric.arguments)]
+
+
+def _arguments(arguments: tuple[ArgumentLine, ...]) -> list[str]:
+    told = [f"{one.name}: {one.description}{_choices(one)}{_default(one)}" for one in arguments]
+    return [line for text in told for line in _wrapped(text, 6, 8)]
+
+
+def _wrapped(text: str, first: int, rest: int) -> list[str]:
+    return textwrap.wrap(text, 78, initial_indent=" " * first, subsequent_indent=" " * rest)
+
+
+def _choices(argument: ArgumentLine) -> str:
+    """What may be said, where the description does not tell."""
+    if all(choice in argument.description for choice in argument.choices):
+        return ""
+    return f", one of {', '.join(argument.choices)}"
 
 
 def _default(argument: ArgumentLine) -> str:
@@ -133,8 +158,11 @@ def _default(argument: ArgumentLine) -> str:
 
     if argument.is_required:
         return " (required)"
-    is_told = argument.default not in (None, (), {})
-    return f" (default {scalar(argument.default)})" if is_told else ""
+    default = argument.default
+    if default in (None, (), {}, ""):
+        return ""
+    told = ", ".join(default) if isinstance(default, tuple) else scalar(default)
+    return f" (default {told})"
 
 
 judge.add_command(drift)

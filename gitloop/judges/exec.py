@@ -38,6 +38,8 @@ class ExecJudge:
 
     id: ClassVar[str] = "exec"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "0 to 1, as the program says"
+    takes: ClassVar[Mapping[str, Argument]] = _PARAMETERS
     is_pure: ClassVar[bool] = False
 
     def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:

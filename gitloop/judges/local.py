@@ -25,6 +25,7 @@ class LocalJudge:
 
     id: ClassVar[str] = "local"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "as its metric, below"
     is_pure: bool = True
     """Whether it calls nobody."""
 

@@ -52,6 +52,8 @@ class PanelJudge:
 
     id: ClassVar[str] = "panel"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "0, 0.5 (a tie) or 1 by majority, 0 to 1 by mean"
+    takes: ClassVar[Mapping[str, Argument]] = _PARAMETERS
     is_pure: bool = False
     """Whether all its members are."""
     form: ClassVar[None] = None

@@ -30,6 +30,8 @@ class PythonJudge:
 
     id: ClassVar[str] = "python"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "0 to 1, as the function says"
+    takes: ClassVar[Mapping[str, Argument]] = _PARAMETERS
     is_pure: ClassVar[bool] = False
 
     def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:

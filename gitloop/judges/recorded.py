@@ -44,6 +44,8 @@ class RecordedJudge:
 
     id: ClassVar[str] = "recorded"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "0 to 1, by its scale"
+    takes: ClassVar[Mapping[str, Argument]] = _PARAMETERS
     is_pure: ClassVar[bool] = True
 
     def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:

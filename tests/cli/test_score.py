@@ -135,6 +135,11 @@ def test_judge_list_tells_needs_and_arguments(capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr().out
     assert all(len(line) <= 80 for line in printed.splitlines())
     assert "  grounded  0 to 1; needs output, context, [input]" in printed
+    assert "  openai 1  0 to 1, by its verdict or its number; needs judge.model" in printed
+    assert "one of llama_guard, qwen3guard," in printed
+    assert "(default input, context," in printed
+    for told in ("      budget: ", "      guard: ", "      command: "):
+        assert told in printed
     assert invoke(["judge", "list", "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {"local", "python", "recorded"} <= {found["judge"] for found in report["judges"]}

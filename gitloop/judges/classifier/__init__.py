@@ -37,6 +37,8 @@ class ClassifierJudge:
 
     id: ClassVar[str] = "classifier"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "0 to 1: the calibrated chance that people pass the row"
+    takes: ClassVar[Mapping[str, Argument]] = _PARAMETERS
     is_pure: ClassVar[bool] = True
 
     def __init__(self, rubric: Rubric, pin: JudgePin, root: Path) -> None:

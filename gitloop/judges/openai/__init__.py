@@ -49,6 +49,10 @@ class OpenaiJudge:
 
     id: ClassVar[str] = "openai"
     version: ClassVar[str] = "1"
+    returns: ClassVar[str] = "0 to 1, by its verdict or its number"
+    needs: ClassVar[tuple[str, ...]] = ("judge.model",)
+    takes: ClassVar[Mapping[str, Argument]] = {**SETTINGS, **SAMPLING, **EXAMPLES}
+    asks: ClassVar[Mapping[str, Argument]] = FORM
     is_pure: ClassVar[bool] = False
     form: ClassVar[str] = "openai"
     """The key of a rubric's scorer that says what to ask."""
@@ -60,7 +64,7 @@ class OpenaiJudge:
                 f"params.yaml: {key}.model is missing", hint="name the model, with its version"
             )
         where = f"params.yaml: {key}.parameters"
-        parameters = check(pin.parameters, {**SETTINGS, **SAMPLING, **EXAMPLES}, where=where)
+        parameters = check(pin.parameters, self.takes, where=where)
         known = settings(parameters, where=where)
         self._chats = self._open(known, parameters["api_key_env"], root)
         self._price = known.price

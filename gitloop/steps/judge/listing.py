@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitloop.arguments import REQUIRED
+from gitloop.arguments import REQUIRED, Argument
 from gitloop.judges.metrics import NAMES, Metric, metric
 from gitloop.plugins import load, names
 
@@ -19,12 +20,22 @@ class JudgeLine:
         version: Its version, as `judge.version`.
         is_pure: Whether it costs nothing and needs no recording.
         description: One line.
+        returns: What its scores are.
+        needs: Keys of the pin that it cannot do without, beside its required parameters.
+        parameters: What `judge.parameters` may say.
+        form: Key of a rubric's scorer that it reads, or None where it reads none of its own.
+        form_arguments: What that may say; () where it is the user's own, or a metric's.
     """
 
     judge: str
     version: str
     is_pure: bool
     description: str
+    returns: str
+    needs: tuple[str, ...]
+    parameters: tuple[ArgumentLine, ...]
+    form: str | None
+    form_arguments: tuple[ArgumentLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class ArgumentLine:
         default: Its value where nothing is said; None where it has none.
         is_required: Whether it must be given.
         description: One line.
+        choices: The texts that are legal; () where any is.
     """
 
     name: str
@@ -44,6 +56,7 @@ class ArgumentLine:
     default: Any
     is_required: bool
     description: str
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +95,25 @@ class JudgeReport:
 
 def list_judges() -> JudgeReport:
     """Every judge kind, and every metric of the local one."""
-    kinds = {name: load("judges", name) for name in names("judges")}
-    judges = [
-        JudgeLine(name, kind.version, kind.is_pure, _summary(kind)) for name, kind in kinds.items()
-    ]
     return JudgeReport(
-        judges=tuple(judges),
+        judges=tuple(_kind(name, load("judges", name)) for name in names("judges")),
         metrics=tuple(_line(metric(name)) for name in NAMES),
     )
 
 
-def _summary(kind: type) -> str:
-    return (kind.__doc__ or "").strip().split("\n")[0]
+def _kind(name: str, kind: Any) -> JudgeLine:  # noqa: ANN401 -- whatever a plug-in brings along
+    """A kind of judge, as far as it tells what it takes."""
+    return JudgeLine(
+        judge=name,
+        version=kind.version,
+        is_pure=kind.is_pure,
+        description=(kind.__doc__ or "").strip().split("\n")[0],
+        returns=getattr(kind, "returns", "0 to 1"),
+        needs=getattr(kind, "needs", ()),
+        parameters=_arguments(getattr(kind, "takes", {})),
+        form=getattr(kind, "form", name),
+        form_arguments=_arguments(getattr(kind, "asks", {})),
+    )
 
 
 def _line(metric: Metric) -> MetricLine:
@@ -103,14 +123,19 @@ def _line(metric: Metric) -> MetricLine:
         takes=metric.takes,
         returns=metric.returns,
         description=metric.doc,
-        arguments=tuple(
-            ArgumentLine(
-                name=name,
-                kind=argument.kind,
-                default=None if argument.default is REQUIRED else argument.default,
-                is_required=argument.default is REQUIRED,
-                description=argument.doc,
-            )
-            for name, argument in metric.arguments.items()
-        ),
+        arguments=_arguments(metric.arguments),
+    )
+
+
+def _arguments(given: Mapping[str, Argument]) -> tuple[ArgumentLine, ...]:
+    return tuple(
+        ArgumentLine(
+            name=name,
+            kind=argument.kind,
+            default=None if argument.default is REQUIRED else argument.default,
+            is_required=argument.default is REQUIRED,
+            description=argument.doc,
+            choices=tuple(argument.choices),
+        )
+        for name, argument in given.items()
     )
