@@ -230,11 +230,11 @@ def test_what_is_under_way_at_an_interruption_is_given_out() -> None:
     """Ctrl-C starts no further call, and those that are made already are waited for."""
     with endpoint(lambda *_: Reply(body=said("fine").body, delay_s=0.2)) as server:
         client = ChatClient(Settings(server.url, concurrency=3))
-        kept: list[Completion] = []
+        kept: dict[int, Completion] = {}
         threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
-            kept.extend(one for _, one in client.stream([HELLO] * 30))
-        assert {one.status for one in kept} == {"ok"}
+            kept.update(client.stream([HELLO] * 30))
+        assert {one.status for one in kept.values()} == {"ok"}
         # But for the one that was being handed over, where the signal came in that very moment.
         assert len(kept) <= len(server.asked) <= len(kept) + 1
         assert len(server.asked) < 30

@@ -90,7 +90,8 @@ class ChatClient:
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for place in range(len(requests)):
             waiting.put(place)
-        done: queue.SimpleQueue[tuple[int, Completion]] = queue.SimpleQueue()
+        found: list[tuple[int, Completion]] = []
+        came: queue.SimpleQueue[None] = queue.SimpleQueue()
         stop = threading.Event()
 
         def work() -> None:
@@ -99,24 +100,27 @@ class ChatClient:
                     place = waiting.get_nowait()
                 except queue.Empty:
                     break
-                done.put((place, self._guarded(requests[place], place)))
+                found.append((place, self._guarded(requests[place], place)))
+                came.put(None)
             self._transport.close()
 
         n_threads = min(self._settings.concurrency, len(requests))
         threads = [threading.Thread(target=work, daemon=True) for _ in range(n_threads)]
         for thread in threads:
             thread.start()
+        n_given = 0
         try:
-            for _ in requests:
-                yield done.get()
+            while n_given < len(requests):
+                came.get()
+                yield found[n_given]
+                n_given += 1
         except KeyboardInterrupt:
             # What is under way is paid for: it is given out, and kept, before the run ends.
             stop.set()
             deadline = time.monotonic() + GRACE_S
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
-            while not done.empty():
-                yield done.get()
+            yield from found[n_given:]  # one may be given out twice, and none is lost
             raise
         finally:
             stop.set()
