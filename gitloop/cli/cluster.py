@@ -104,7 +104,7 @@ def _trail_lines(found: Trail) -> list[str]:
 
 def _order_lines(found: Ordered) -> list[str]:
     lines = [
-        f"{doubt.doubt:.2f}  {doubt.trace_id:<32}  {_cut(doubt.reason, 42).rstrip()}"
+        f"{doubt.doubt:.2f}  {doubt.trace_id:<32}  {_cut(doubt.reason, 38).rstrip()}"
         for doubt in found.doubts
     ]
     return [*lines, f"{found.n_left} more; {found.n_labelled} are labelled and left out"]

@@ -218,7 +218,8 @@ def _case(question: Question) -> list[str]:
     lines += field(f"guidance {question.guidance_version}", question.guidance)
     for passage in case.passages:
         lines += field("assistant" if passage.name == "it" else passage.name, passage.text)
-    lines += field("answer", case.output or "(no answer)") + _opinions(item)
+    said = "result" if case.kind == "tool_call" else "answer"
+    lines += field(said, case.output or f"(no {said})") + _opinions(item)
     return lines + field("question", question.form.question)
 
 

@@ -80,5 +80,5 @@ def _doubt(row: Mapping[str, Any], line: float, cluster_id: str | None) -> Doubt
     share = min(1.0, abs(gap) / room) if room > 0 else 0.0
     doubt = 0.5 + share / 2 if gap >= 0 else (1.0 - share) / 2
     verdict = "passes" if gap >= 0 else "fails"
-    reason = f"{row['rubric']} {verdict} it at {row['score']:.2f}, the line is {line:.2f}"
+    reason = f"{row['rubric']} {verdict} it: {row['score']:.2f}, line {line:.2f}"
     return Doubt(row["item_id"], cluster_id, round(doubt, 6), reason)

@@ -59,4 +59,4 @@ def test_a_confident_pass_of_a_failure_comes_first() -> None:
     assert [one.trace_id for one in found] == ["b", "d", "c", "a"]
     assert all(one.doubt >= 0.5 for one in found[:2])
     assert all(one.doubt < 0.5 for one in found[2:])
-    assert found[0].reason == "r passes it at 0.95, the line is 0.60"
+    assert found[0].reason == "r passes it: 0.95, line 0.60"

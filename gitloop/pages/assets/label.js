@@ -77,10 +77,11 @@ function drawCase(view) {
     const name = SPEAKERS[passage.name] || passage.name;
     return block(name, passage.text, { look: passage.name === "user" ? "user" : passage.name });
   }));
-  const names = view.kind === "pair" ? ["The first", "The second"] : ["Answer"];
+  const one = view.kind === "tool_call" ? "Result" : "Answer";
+  const names = view.kind === "pair" ? ["The first", "The second"] : [one];
   $("texts").classList.toggle("pair", view.kind === "pair");
   $("texts").replaceChildren(...view.texts.map((text, place) =>
-    block(names[place], text || "(no answer)", { look: "output" })));
+    block(names[place], text || `(no ${one.toLowerCase()})`, { look: "output" })));
 }
 
 function drawOpinions(view) {
