@@ -152,6 +152,9 @@ def _import_lines(report: ImportReport) -> list[str]:
     new = f"{report.n_new} new ({report.n_replaced} replace older ones)"
     lines = [f"{report.n_read} labels read: {new}, {report.n_unchanged} there already"]
     lines += [f"  {path}: {n} lines" for path, n in report.files.items()]
+    if report.no_verdicts:
+        told = ", ".join(repr(said) for said in sorted(set(report.no_verdicts))[:3])
+        lines.append(f"{len(report.no_verdicts)} are no verdict, and abstain: {told}")
     if report.n_without_trace:
         lines.append(f"{report.n_without_trace} speak of traces that are not in data/traces")
     if report.files:

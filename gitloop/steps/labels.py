@@ -17,6 +17,7 @@ from gitloop.errors import ConfigError, DataError
 from gitloop.params import LabelForm
 from gitloop.storage.files import read_text, write_text
 from gitloop.storage.labels import (
+    VERDICT_SCORES,
     append_labels,
     check_annotator,
     check_label,
@@ -64,6 +65,7 @@ class ImportReport:
         n_unchanged: Labels that were there word for word.
         n_replaced: Labels appended that supersede one of the same person, item and rubric.
         n_without_trace: Appended labels whose trace is not among the traces here.
+        no_verdicts: What was said in appended labels that are neither pass nor fail nor a grade.
         files: Label files that grew → lines added.
     """
 
@@ -73,6 +75,7 @@ class ImportReport:
     n_replaced: int
     n_without_trace: int
     files: dict[str, int]
+    no_verdicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,13 @@ def import_labels(directory: Path, files: tuple[Path, ...], plan: ImportPlan) ->
         n_replaced=sum(label_key(row) in before for row in fresh),
         n_without_trace=sum(row["trace_id"] not in known for row in fresh),
         files={f"labels/{name}.jsonl": len(own) for name, own in sorted(by_annotator.items())},
+        no_verdicts=tuple(
+            row["label"]
+            for row in fresh
+            if row["score"] is None
+            and row["item_kind"] != "pair"
+            and forms[row["rubric"]].type != "text"
+        ),
     )
 
 
@@ -279,9 +289,12 @@ def _graded(row: dict[str, Any], forms: Mapping[str, LabelForm]) -> dict[str, An
     if row["rubric"] not in forms:
         raise ValueError(f"params.yaml pins no rubric {row['rubric']}")
     form = forms[row["rubric"]]
-    if form.type == "thumbs":  # other tools' grades may stand for verdicts: --grades
-        return row
-    label, score = form.grade(row["label"])
+    if form.type != "thumbs":
+        label, score = form.grade(row["label"])
+    else:  # spreadsheets write "Fail "; other tools' grades may stand for verdicts: --grades
+        label = row["label"].strip()
+        label = label.lower() if label.lower() in VERDICT_SCORES else label
+        score = VERDICT_SCORES.get(label, row["score"])
     if row["score"] is not None and score is not None and abs(row["score"] - score) > 1e-9:
         raise ValueError(f"score is {row['score']}, but label {label!r} means {score:g}")
     return row | {"label": label, "score": score}

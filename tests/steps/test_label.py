@@ -243,6 +243,39 @@ def test_labels_go_to_another_tool_and_come_back(
     assert sent.strangers == {"label-studio": ("bo",), "argilla": ("amara", "bo")}[form]
 
 
+def test_a_spreadsheet_of_labels(clustered: Repository, tmp_path: Path) -> None:
+    """A verdict counts however it is written, a cell may be long, and what is none is told."""
+    path = tmp_path / "given.csv"
+    path.write_text(
+        "trace_id,rubric,label,reference\n"
+        f"t000,grounded,Fail ,{'thirty days ' * 50_000}\nt001,grounded,PASS,\nt002,grounded,hm,\n"
+    )
+    report = import_labels(clustered.root, (path,), ImportPlan(annotator="amara"))
+    assert (report.n_new, report.no_verdicts) == (3, ("hm",))
+    found = read_labels(clustered.root).sort("trace_id")
+    assert found["label"].to_list() == ["fail", "pass", "hm"]
+    assert found["score"].to_list() == [0.0, 1.0, None]
+    assert import_labels(clustered.root, (path,), ImportPlan(annotator="amara")).n_unchanged == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('trace_id,rubric,label\nt000,grounded,"fail\n', "given.csv:2: unexpected end of data"),
+        ("trace_id,label,label\nt000,fail,pass\n", "given.csv:1: column label stands twice"),
+    ],
+)
+def test_a_broken_spreadsheet_is_told(
+    clustered: Repository, tmp_path: Path, text: str, fault: str
+) -> None:
+    """A quotation without an end and a column named twice are faults, and nothing is guessed."""
+    path = tmp_path / "given.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=fault):
+        import_labels(clustered.root, (path,), ImportPlan(annotator="amara"))
+    assert read_labels(clustered.root).is_empty()
+
+
 def test_what_comes_back_keeps_its_role_and_its_guidance(
     clustered: Repository, tmp_path: Path
 ) -> None:

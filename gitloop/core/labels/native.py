@@ -19,6 +19,8 @@ from gitloop.tables import LABELS
 _ANSWER = ("comment", "reference")
 """Columns that are null where a file does not say them, and not unsaid."""
 _OWN = ("label_id", "created_at")
+_LONGEST_CELL = 2**31 - 1
+"""Python's csv stops at 128 KiB, and a reference may be a megabyte."""
 _NUMBERS = ("score",)
 _LISTS = ("sections",)
 
@@ -83,25 +85,34 @@ def drafts_from_csv(text: str, *, source: str) -> list[Draft]:
     """One draft per row; empty cells are gaps.
 
     Raises:
-        DataError: There is no header, or a row has more or fewer cells than it.
+        DataError: There is no header, it names a column twice, a row has more or fewer cells than
+            it, or a quotation has no end.
     """
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    header = next(reader, None)
-    if not header:
-        raise DataError(f"{source} is empty", hint="its first line names the columns")
+    csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     drafts, faults = [], []
-    for cells in reader:
-        place = f"{source}:{reader.line_num}"
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            faults.append(f"  {place}: {len(cells)} cells under {len(header)} columns")
-            continue
-        filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}
-        drafts.append(Draft(place, {name: _read(name, cell) for name, cell in filled.items()}))
+    try:
+        header = next(reader, None)
+        if not header:
+            raise DataError(f"{source} is empty", hint="its first line names the columns")
+        faults += [f"  {source}:1: column {name} stands twice" for name in _repeated(header)]
+        for cells in reader:
+            place = f"{source}:{reader.line_num}"
+            if cells and len(cells) != len(header):
+                faults.append(f"  {place}: {len(cells)} cells under {len(header)} columns")
+            elif cells:
+                filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+                values = {name: _read(name, cell) for name, cell in filled.items()}
+                drafts.append(Draft(place, values))
+    except csv.Error as error:
+        faults.append(f"  {source}:{reader.line_num}: {error}")
     if faults:
         raise DataError("\n".join([f"{source} cannot be read:", *faults]), hint=f"edit {source}")
     return drafts
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def parse_records(text: str, *, source: str, key: str) -> list[tuple[str, dict[str, Any]]]:
