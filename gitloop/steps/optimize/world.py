@@ -25,6 +25,9 @@ from gitloop.storage.calls import CallStore
 from gitloop.storage.files import read_json
 from gitloop.workspace import Workspace
 
+_MOST_SILENT = 5
+"""Questions in a row without an answer, after which a teacher is taken to be down."""
+
 
 class Evaluator:
     """Answers asks: the target on golden rows, judged, against the calibrated line.
@@ -51,7 +54,7 @@ class Evaluator:
         self._is_target_pure = open_target(searched.workspace, searched.prompt).is_pure
         self._sampled: list[RowScore] = []
         self._n_rows = 0
-        self._n_answers, self._teacher_fault = 0, ""
+        self._n_answers, self._n_silent, self._teacher_fault = 0, 0, ""
         self._began = time.monotonic()
 
     def world(self) -> World:
@@ -146,7 +149,11 @@ class Evaluator:
         return judged + (0 if self._is_target_pure else len(row_ids))
 
     def teach(self, text: str) -> str | None:
-        """What the teacher says; None where it failed, which is a failed candidate and no score."""
+        """What the teacher says; None where it failed, which is a failed candidate and no score.
+
+        Raises:
+            ApiError: It has failed again and again: a look at the holdout would be wasted.
+        """
         teacher = self._searched.teacher
         if teacher is None:
             return None
@@ -154,9 +161,17 @@ class Evaluator:
         (answer,) = self._store.ask("teacher", [request], teacher.call)
         output = answer.value.get("output") if answer.status == "ok" else None
         if isinstance(output, str):
-            self._n_answers, self._teacher_fault = self._n_answers + 1, ""
+            self._n_answers, self._n_silent, self._teacher_fault = self._n_answers + 1, 0, ""
             return output
+        self._n_silent += 1
         self._teacher_fault = answer.error or f"its answer is {type(output).__name__}, not text"
+        if self._n_silent == _MOST_SILENT:
+            raise ApiError(
+                f"the teacher failed {_MOST_SILENT} times in a row;"
+                f" the last: {self._teacher_fault}",
+                hint="the holdout was not looked at; what was answered is kept: run this again"
+                " once the cause is gone",
+            )
         return None
 
     def refuse_silence(self, n_tried: int) -> None:
