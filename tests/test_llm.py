@@ -194,6 +194,15 @@ def test_the_total_wait_is_capped() -> None:
     assert (found.status, len(asked), waits) == ("error", 1, [])
 
 
+def test_a_server_that_hangs_is_not_waited_for_again_and_again() -> None:
+    """Time-outs count as waiting: a dead server costs a call two of them, not six."""
+    found, asked, _ = complete(
+        lambda *_: Reply(delay_s=1.0), timeout_s=0.2, attempts=6, max_wait_s=0.8
+    )
+    assert (found.status, found.error) == ("timeout", "no answer within 0.2 s")
+    assert len(asked) in (1, 2)
+
+
 def test_only_429_shrinks_the_number_of_calls_at_a_time() -> None:
     """The gate halves on 429, once per burst, and grows back on good answers."""
     gate = Gate(8)

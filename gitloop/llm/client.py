@@ -139,9 +139,12 @@ class ChatClient:
             spent = self._purse.take()
             if spent:
                 return Completion("error", error=spent)
+            begun = self._clock()
             completion, retry_after = self._attempt(request)
             if retry_after is None:
                 return completion
+            if completion.status == "timeout":  # a server that hangs is waited for, too
+                waited += self._clock() - begun
             pause = wait_s(attempt, retry_after, salt)
             if attempt == self._settings.attempts or waited + pause > self._settings.max_wait_s:
                 break

@@ -33,7 +33,9 @@ SETTINGS = {
     "connect_timeout_s": Argument("number", "seconds to connect", default=10.0, low=0.001),
     "timeout_s": Argument("number", "seconds for one whole answer", default=120.0, low=0.001),
     "attempts": Argument("integer", "most attempts of one call", default=6, low=1, high=100),
-    "max_wait_s": Argument("number", "most seconds that one call waits", default=120.0, low=0),
+    "max_wait_s": Argument(
+        "number", "most seconds that one call waits, time-outs included", default=180.0, low=0
+    ),
     "budget": Argument("mapping", "calls, tokens and usd of this pin in one run", default={}),
     "price": Argument("mapping", "input and output, US dollars a million tokens", default={}),
     "batch": Argument("flag", "whether calls go through the batch API", default=False),
@@ -104,7 +106,8 @@ class Settings:
         connect_timeout_s: Seconds to connect.
         timeout_s: Seconds for one whole answer.
         attempts: Most attempts of one call, ≥ 1.
-        max_wait_s: Most seconds that one call waits between its attempts, all together.
+        max_wait_s: Most seconds that one call waits between its attempts and for those that time
+            out, all together; an attempt that is begun ends by `timeout_s`.
         limits: What may be spent at it in one run.
         input_usd: US dollars for a million tokens read, or None.
         output_usd: US dollars for a million tokens written, or None.
@@ -119,7 +122,7 @@ class Settings:
     connect_timeout_s: float = 10.0
     timeout_s: float = 120.0
     attempts: int = 6
-    max_wait_s: float = 120.0
+    max_wait_s: float = 180.0
     limits: Limits = Limits()
     input_usd: float | None = None
     output_usd: float | None = None
