@@ -120,6 +120,32 @@ def test_two_browsers_on_one_item(
     assert said == ["pass", "fail"]
 
 
+WITHOUT_A_PAUSE = """
+const done = arguments[arguments.length - 1], box = document.querySelector("#comment");
+let n = 0;
+const typing = setInterval(() => {
+  box.value += "x";
+  box.dispatchEvent(new Event("input"));
+  if (++n === 30) { clearInterval(typing); done(n); }
+}, 50);
+"""
+
+
+def test_a_browser_closed_while_somebody_types(
+    driver: Driver, serve: Serve, unlabelled: Repository
+) -> None:
+    """What was typed is kept four times a second, not once its author pauses; it is no label."""
+    amara = serve(unlabelled.root, "--as", "amara", "--no-commit")
+    page = enter(driver, amara.link)
+    page.run_async(WITHOUT_A_PAUSE)
+    page.close()
+    assert "x" * 10 in unlabelled.read(".gitloop/drafts/amara.json")
+    again = enter(driver, amara.next_link())
+    assert again.run("return document.querySelector('#comment').value").startswith("x" * 10)
+    assert again.text("#state") == "draft kept"
+    assert not (unlabelled.root / "labels/amara.jsonl").exists()
+
+
 def test_an_answer_of_a_megabyte(driver: Driver, serve: Serve, tmp_path: Path) -> None:
     """It is shown in part, edited as a whole, and what became of it is saved."""
     answer = "It says that nothing of this is so. " * 28_000

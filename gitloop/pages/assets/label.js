@@ -230,12 +230,12 @@ function typed() {
   edited();
   page.dirty = true;
   say("…");
-  clearTimeout(page.timer);
-  page.timer = setTimeout(keep, KEEP_AFTER_MS);
+  page.timer ||= setTimeout(keep, KEEP_AFTER_MS);  // whoever types without a pause is kept as well
 }
 
 function keep(options = {}) {
   clearTimeout(page.timer);
+  page.timer = 0;
   if (!page.dirty || !page.shown) return page.keeping;
   page.dirty = false;
   const number = page.number;
