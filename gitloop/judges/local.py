@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from gitloop.arguments import check
 from gitloop.documents import nearest
 from gitloop.errors import ConfigError
 from gitloop.judges.metrics import NAMES, metric
-from gitloop.judges.metrics.metric import unjudgeable
+from gitloop.judges.metrics.metric import Fields, unjudgeable
 from gitloop.llm import Price
 from gitloop.params import JudgePin, Rubric
 from gitloop.records import Answer, Case, Judgement
@@ -73,11 +73,7 @@ class LocalJudge:
         """One judgement per request; a row that the metric cannot take has the status missing."""
         rows = [request["row"] for request in requests]
         lacks = [self._lack(row) for row in rows]
-        able = [
-            {name: text for name, text in row.items() if text is not None}
-            for row, lack in zip(rows, lacks, strict=True)
-            if not lack
-        ]
+        able = [_told(row) for row, lack in zip(rows, lacks, strict=True) if not lack]
         judged = iter(self._score(able))
         judgements = [unjudgeable(lack) if lack else next(judged) for lack in lacks]
         return [_answer(found) for found in judgements]
@@ -99,6 +95,13 @@ class LocalJudge:
         if not self._metric.takes_empty and not str(row["output"]).strip():
             return "the output is empty"
         return ""
+
+
+def _told(row: Mapping[str, str | None]) -> Fields:
+    """The fields that the row has."""
+    if None not in row.values():
+        return cast("Fields", row)  # nearly every row: a dict less for each
+    return {name: text for name, text in row.items() if text is not None}
 
 
 def _reached(pin: JudgePin, where: str) -> dict[str, Any]:
