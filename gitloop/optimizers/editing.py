@@ -54,8 +54,8 @@ class Editor:
                 f" a line, each beginning with a dash:\n\n{quoted(self._prompt.body)}"
             )
             return "\n".join([where, *self.kept()])
-        names = ", ".join(f"{{{{ {name} }}}}" for name in sorted(self._prompt.variables))
-        kept = [f"Keep each of these placeholders, and invent none: {names}."] if names else []
+        code = ", ".join(sorted(self._prompt.code))
+        kept = [f"Keep each of these placeholders, and invent none: {code}."] if code else []
         return "\n".join(["It is a Jinja2 template.", *kept, *self.kept()])
 
     def kept(self) -> list[str]:

@@ -21,7 +21,9 @@ from benchmarks.simulated_task import (
 from gitloop.core.optimize import History, finalist
 from gitloop.errors import ConfigError
 from gitloop.optimizers.bayesian import BayesianOptimizer
+from gitloop.optimizers.editing import Editor
 from gitloop.optimizers.random import RandomOptimizer
+from gitloop.params import parse_prompt
 from gitloop.plugins import load, names
 from gitloop.protocols import Optimizer, Search, Task
 from gitloop.records import Ask, Candidate, RowScore, Space
@@ -338,6 +340,20 @@ def test_auto_goes_on_where_its_control_says_the_same_again_and_again() -> None:
     task = SimulatedTask(0, teaches=cache(teacher(0)))
     given = replace(task.task(1200), space=Space({}, ()))
     assert task.search(GUIDED["auto"](), 1200, given).finish_reason == "max_evaluations"
+
+
+def test_a_teacher_is_told_of_all_that_a_rewrite_of_the_template_must_keep() -> None:
+    """Filters, conditions and raw parts as they stand, not the names in them alone."""
+    body = "{{ input | trim }} {{ route }} {% raw %}{{ .Name }}{% endraw %} Obey."
+    text = f'---\nname: p\nversion: "1"\nfrozen: [Obey.]\n---\n{body}'
+    task = replace(TASKS[0].task(100), prompt=parse_prompt(text, source="p"))
+    assert Editor(task).place().splitlines()[1:] == [
+        (
+            "Keep each of these placeholders, and invent none:"
+            " {% raw %} {% endraw %}, {{ input | trim }}, {{ route }}."
+        ),
+        "Keep this part word for word: Obey.",
+    ]
 
 
 def test_the_truth_is_what_many_draws_come_to() -> None:
