@@ -56,6 +56,8 @@ def _proposed(proposal: Proposal) -> list[str]:
 def _lines(report: OptimizeReport) -> list[str]:
     colour = "green" if report.is_proposing else "yellow"
     lines = [f"{style(report.outcome, fg=colour, bold=True)}: {report.message}"]
+    if report.outcome == "not asked for":  # the thresholds, below, are all that was
+        lines = []
     if report.n_trials:
         lines.append(
             f"{_tried(report)} with {report.optimizer}, {report.n_evaluations:,} rows scored;"

@@ -18,7 +18,7 @@ def as_markdown(document: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
         trials: Its trials, in order, without their rows.
     """
     parts = [
-        f"# Optimize: {document['outcome']}",
+        f"# Optimize: {_outcome(document)}",
         f"{_sentence(document['message'])}.",
         *([_facts(document)] if document["prompt"] else []),
         *([_holdout(document)] if document["holdout"] else []),
@@ -172,6 +172,14 @@ def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
     if len(ranked) > _MOST_TRIALS:
         lines += ["", f"{len(ranked) - _MOST_TRIALS} more are in trials.jsonl."]
     return "\n".join(lines)
+
+
+def _outcome(document: Mapping[str, Any]) -> str:
+    """What came of it all; of the thresholds, where the prompt was no target."""
+    lines = {found["outcome"] for found in document["thresholds"]}
+    if document["outcome"] != "not asked for":
+        return str(document["outcome"])
+    return "threshold proposed" if "proposed" in lines else "no improvement"
 
 
 def _failed(trials: Sequence[Mapping[str, Any]]) -> str:

@@ -52,6 +52,7 @@ def test_a_line_that_agrees_better_is_proposed_on_a_branch(labelled: Repository)
         "proposed",
         True,
     )
+    assert labelled.read("loop/optimize/report.md").startswith("# Optimize: threshold proposed\n")
     assert found.look is not None
     assert (found.look.number, found.n_holdout) == (1, found.holdout.n if found.holdout else 0)
     proposal = propose(labelled.root)
