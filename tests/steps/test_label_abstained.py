@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from gitloop.cli.main import invoke
 from gitloop.core.label import Given
 from gitloop.errors import DataError, StaleError
 from gitloop.steps.calibrate import calibrate
@@ -32,7 +35,9 @@ def unsure(shown: str) -> float:
     return 0.8 if n % 2 else 0.2
 
 
-def test_rows_near_the_line_are_for_people(tmp_path: Path) -> None:
+def test_rows_near_the_line_are_for_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of 200 traces the judge leaves the unsure ones to people, once; the others it decides."""
     with judged_repository(tmp_path / "repository", [unsure], 200) as repository:
         plan = LabelPlan("chen", n_judged=200)
@@ -59,6 +64,12 @@ def test_rows_near_the_line_are_for_people(tmp_path: Path) -> None:
         numbers = {int(question.item.trace_id[1:]) % 10 for question in asked}
         assert (len(asked), numbers, report.n_labelled) == (40, {3, 4}, 40)
         assert label_step(repository.root, answer, plan).n_left == 0
+
+        monkeypatch.setattr("sys.stdin", io.StringIO("p\n\nq\n"))
+        words = ["label", "--abstained", "200", "--terminal", "--as", "dana", "--format", "json"]
+        assert invoke([*words, "-C", str(repository.root)]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["n_labelled"], told["n_left"]) == (1, 39)
 
 
 def test_people_are_asked_where_the_judge_passes_what_users_complained_about(
