@@ -98,7 +98,7 @@ def time(value: Any) -> datetime:  # noqa: ANN401 -- foreign data
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if isinstance(value, str) and not value.isdigit():
+    if isinstance(value, str) and not value.isdecimal():
         try:
             parsed = datetime.fromisoformat(value.strip())
             if parsed.tzinfo is UTC:
@@ -111,20 +111,23 @@ def time(value: Any) -> datetime:  # noqa: ANN401 -- foreign data
 
 def since_epoch(value: Any) -> datetime:  # noqa: ANN401 -- foreign data
     """The UTC time of a number of seconds, milli-, micro- or nanoseconds since 1970."""
-    if isinstance(value, str):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        found = int(value) if isinstance(value, str) else value
+        is_number = isinstance(found, int | float) and math.isfinite(found)
+    except (ValueError, OverflowError):  # letters, thousands of digits
+        is_number = False
+    if isinstance(value, bool) or not is_number:
         raise CellError(f"{_shown(value)}, not a time")
-    if value < 0:
+    if found < 0:
         raise CellError(f"{_shown(value)}, a time before 1970")
     per_second = 1
-    while value / per_second > _LATEST_S and per_second < 10**9:
+    while found / per_second > _LATEST_S and per_second < 10**9:
         per_second *= 1000
-    if value / per_second > _LATEST_S:
+    if found / per_second > _LATEST_S:
         raise CellError(f"{_shown(value)}, a time after 2100")
-    if isinstance(value, int):
-        return _EPOCH + timedelta(microseconds=value * 10**6 // per_second)
-    return _EPOCH + timedelta(seconds=value / per_second)
+    if isinstance(found, int):
+        return _EPOCH + timedelta(microseconds=found * 10**6 // per_second)
+    return _EPOCH + timedelta(seconds=found / per_second)
 
 
 def word(column: str, value: Any) -> str:  # noqa: ANN401 -- foreign data

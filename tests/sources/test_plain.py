@@ -193,6 +193,8 @@ def test_an_event_without_an_id_gets_one_from_its_content(tmp_path: Path) -> Non
         ({"created_at": "yesterday"}, "created_at is 'yesterday', not an ISO 8601 time"),
         ({"created_at": -5}, "created_at is -5, a time before 1970"),
         ({"created_at": True}, "created_at is True, not a time"),
+        ({"created_at": "²"}, "created_at is '²', not an ISO 8601 time"),
+        ({"created_at": "9" * 5000}, "…, not a time"),
         ({"latency_s": "fast"}, "latency_s is 'fast', not a number"),
         ({"latency_s": -0.5}, "latency_s is -0.5, which is negative"),
         ({"n_input_tokens": 1.5}, "n_input_tokens is 1.5, not a whole number"),

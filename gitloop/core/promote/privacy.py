@@ -174,7 +174,7 @@ def _is_ip(text: str) -> bool:
 
 def _passes_luhn(text: str) -> bool:
     """Whether the digits pass the check of ISO/IEC 7812-1, annex B."""
-    digits = [int(digit) for digit in text if digit.isdigit()]
+    digits = [int(digit) for digit in text if digit.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0
 

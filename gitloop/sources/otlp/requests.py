@@ -155,10 +155,8 @@ def _id(raw: Mapping[str, Any], *names: str) -> str | None:
 def _time(nanoseconds: Any) -> Any:  # noqa: ANN401 -- a datetime or None
     if nanoseconds in (None, "", 0, "0"):
         return None
-    if isinstance(nanoseconds, str):
-        if not nanoseconds.isdecimal():
-            raise cells.CellError(f"{nanoseconds!r}, not a number of nanoseconds")
-        nanoseconds = int(nanoseconds)
+    if isinstance(nanoseconds, str) and not nanoseconds.isdecimal():
+        raise cells.CellError(f"{nanoseconds!r}, not a number of nanoseconds")
     return cells.since_epoch(nanoseconds)
 
 
