@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from gitloop.steps.labels import ExportReport, ImportReport
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PERSON = click.option(
+    "--person",
+    "people",
+    multiple=True,
+    metavar="ID=NAME",
+    help="Another tool's id of a person, and our name for them.",
+)
 
 
 @click.group(cls=Verbs)
@@ -40,13 +47,7 @@ def labels() -> None:
     metavar="VERSION",
     help="What they followed, where no label says so.",
 )
-@click.option(
-    "--person",
-    "people",
-    multiple=True,
-    metavar="ID=NAME",
-    help="Another tool's id of a person, and our name for them.",
-)
+@PERSON
 @click.option(
     "--grades",
     default="1:5",
@@ -91,13 +92,7 @@ def import_(  # noqa: PLR0917 -- one per option
 )
 @click.option("--rubric", "rubrics", multiple=True, metavar="NAME", help="Only this rubric.")
 @click.option("--wanted", is_flag=True, help="Send unlabelled representatives along.")
-@click.option(
-    "--person",
-    "people",
-    multiple=True,
-    metavar="ID=NAME",
-    help="Another tool's id of a person, and our name for them.",
-)
+@PERSON
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
 )
