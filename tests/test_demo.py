@@ -102,6 +102,12 @@ def test_the_readers_transcript_is_true(demo: Walk) -> None:
     assert len(wanted) > 40
 
 
+def test_the_story_fits_a_terminal(demo: Walk) -> None:
+    """No line is over 80 columns, but for the lists of a pull request's body in Markdown."""
+    wide = [line for line in demo.told.splitlines() if len(line) > 80 and line[:2] != "- "]
+    assert wide == []
+
+
 def test_the_same_seed_gives_the_same_trees(demo: Walk, tmp_path: Path) -> None:
     """Another directory, time zone, locale and hash seed: the same commits' trees."""
     other = walk(

@@ -13,12 +13,13 @@ from gitloop.cli.options import Console, Verb, pass_console, style
 if TYPE_CHECKING:
     from gitloop.steps.demo import Event
 
+# What a command prints may take all 80 columns: nothing is indented.
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "title": ("\n", {"bold": True, "fg": "cyan"}),
-    "line": (" ", {}),
-    "note": (" · ", {"dim": True}),
-    "command": ("\n $ ", {"bold": True}),
-    "output": (" ", {"dim": False}),
+    "line": ("", {}),
+    "note": ("· ", {"dim": True}),
+    "command": ("\n$ ", {"bold": True}),
+    "output": ("", {"dim": False}),
 }
 
 
@@ -62,11 +63,11 @@ def _where_to_look(directory: str) -> list[str]:
     return [
         "",
         style("Where to look", bold=True, fg="cyan"),
-        f" cd {directory}",
-        " git log --graph --oneline              how the repository got here",
-        " git diff main~1 main -- prompts        what the last pull request changed",
-        " dvc metrics diff main~1 main           what that did to the numbers",
-        " gitloop gate --check                   the verdict, again",
-        " loop/gate/report.html                  the report, in a browser",
-        " loop/optimize/report.md                what the optimizer tried",
+        f"cd {directory}",
+        "git log --graph --oneline              how the repository got here",
+        "git diff main~1 main -- prompts        what the last pull request changed",
+        "dvc metrics diff main~1 main           what that did to the numbers",
+        "gitloop gate --check                   the verdict, again",
+        "loop/gate/report.html                  the report, in a browser",
+        "loop/optimize/report.md                what the optimizer tried",
     ]

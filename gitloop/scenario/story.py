@@ -193,11 +193,11 @@ def _calibrate() -> _Told:
 def _promote() -> _Told:
     return (
         "Promote",
-        ("The agreed cases become regression tests: one commit on a branch, to be reviewed.",),
+        ("The agreed cases become regression tests: one commit on a branch, for review.",),
         (
             Run(f"gitloop promote --no-body --all --set {SET}"),
             Run("git diff --stat main...{promotion}"),
-            Run("git merge --quiet --no-ff --no-edit {promotion}"),
+            Run("git merge -q --no-ff --no-edit {promotion}"),
             Run("dvc checkout --quiet --allow-missing", is_shown=False),
         ),
     )
@@ -250,7 +250,7 @@ def _mend() -> _Told:
             Run("gitloop gate --check"),
             Run("head -n 9 loop/optimize/report.md"),
             Run("git switch --quiet main", is_shown=False),
-            Run("git merge --quiet --no-ff --no-edit friendlier-and-right"),
+            Run("git merge -q --no-ff --no-edit friendlier-and-right"),
         ),
     )
 
