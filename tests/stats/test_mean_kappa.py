@@ -106,6 +106,15 @@ def test_weights_on_words_need_a_scale() -> None:
         mean_kappa([{"r0": "a", "r1": "b"}], weights="linear")
 
 
+def test_the_mean_lies_in_its_interval_where_no_item_moves_it() -> None:
+    """The bounds are those of all pairs in one table, which has another kappa."""
+    items = [{"r0": "a", "r1": "b"}, {"r0": "b", "r1": "a", "r2": "tie"}]
+    found = mean_kappa(items, categories=("a", "b", "tie"))
+    assert found.value == pytest.approx(-0.5)
+    assert found.interval is not None
+    assert found.interval.low <= -0.5 <= found.interval.high
+
+
 @settings(deadline=None, max_examples=60)
 @given(ITEMS, st.randoms(use_true_random=False))
 def test_the_order_of_items_and_names_has_no_meaning(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -154,6 +154,8 @@ def _jackknife(crossed: _Crossed, agree: FloatArray, value: float, level: float)
         total = tables.sum(axis=0)
         shares = total / total.sum()
         chance = float(shares.sum(axis=1) @ agree @ shares.sum(axis=0))
-        return constant_interval(float((agree * shares).sum()), chance, n, level)
+        # Of all pairs in one table: the mean of their kappas may lie outside, and must not.
+        pooled = constant_interval(float((agree * shares).sum()), chance, n, level)
+        return replace(pooled, low=min(pooled.low, value), high=max(pooled.high, value))
     half = t_ppf(0.5 + level / 2.0, n - 1.0) * math.sqrt(variance)
     return Interval(max(-1.0, value - half), min(1.0, value + half), level, "jackknife")
